@@ -1,0 +1,57 @@
+# Each target makes .venv by itself; all it needs is make and Python 3.11 or 3.12.
+SHELL := /bin/sh
+PYTHON ?= $(shell for p in python3.11 python3.12 python3 python; do \
+	command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info[:2] not in ((3,11),(3,12)))' 2>/dev/null && echo $$p && break; done)
+BIN := .venv/bin
+READY := .venv/.ready
+export PYTHONDONTWRITEBYTECODE = 1
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test soak check bench serve format lock clean
+
+help:            ## say what each target does
+	@grep -E '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 16
+
+demo: $(READY)   ## the whole story once, on 9,105 real patients (about 90 s); ends at var/demo/report.html
+	@$(BIN)/consentry demo
+
+test: $(READY)   ## every test, a few kills and mutants each (under ten minutes)
+	@$(BIN)/pytest -m 'not soak'
+
+soak: $(READY)   ## the same tests with the full counts
+	@$(BIN)/pytest
+
+check: $(READY)  ## lint, types, import rules, fresh contract artefacts
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/python -m contracts.build --check
+
+bench: $(READY)  ## measure; writes benchmarks/results.json
+	@$(BIN)/python -m benchmarks
+
+serve: $(READY)  ## open the demo's log and evidence to auditors on http://127.0.0.1:8000
+	@$(BIN)/consentry serve var/demo
+
+format: $(READY) ## put the code into the house's shape
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+lock: $(READY)   ## resolve requirements.lock anew
+	@$(BIN)/pip install --quiet uv
+	@$(BIN)/uv pip compile --quiet pyproject.toml --extra dev --generate-hashes --universal --python-version 3.11 \
+		--no-emit-index-url --no-annotate --custom-compile-command 'make lock' --output-file requirements.lock
+
+clean:           ## remove what the targets made
+	rm -rf .venv var build *.egg-info
+
+$(READY): requirements.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo 'Consentry needs Python 3.11 or 3.12. Install one of them, or say where it is: make demo PYTHON=/path/to/python3.11' >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] not in ((3,11),(3,12)))' 2>/dev/null || { echo 'PYTHON=$(PYTHON) is not Python 3.11 or 3.12. Name one that is: make demo PYTHON=/path/to/python3.11' >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo 'This Python comes without venv and ensurepip. On Debian or Ubuntu: apt-get install python3-venv' >&2; exit 1; }
+	@echo 'Installing into .venv (once; xgboost brings about 470 MB of GPU libraries) ...'
+	@rm -rf .venv && $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $(READY)

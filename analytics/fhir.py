@@ -1,0 +1,108 @@
+"""What the dictionary reads from FHIR R4 resources, given as parsed JSON.
+
+Resources come validated. Should one be misshapen all the same, the readers raise `AttributeError`, `KeyError`,
+`TypeError` or `ValueError`, which `Dictionary.row` translates.
+"""
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, date, datetime
+from functools import lru_cache
+from typing import Any, Final
+
+Resource = Mapping[str, Any]
+Moment = tuple[date, float]
+"""A calendar day as written, and the instant (Unix seconds) that orders resources of one day; 0 without a time."""
+
+UCUM: Final = "http://unitsofmeasure.org"
+
+_DATES: Final = {
+    "Observation": ("effectiveDateTime", "effectiveInstant", "effectivePeriod"),
+    "Condition": ("onsetDateTime", "onsetPeriod", "recordedDate"),
+    "RiskAssessment": ("occurrenceDateTime", "occurrencePeriod"),
+    "Procedure": ("performedDateTime", "performedPeriod"),
+    "MedicationRequest": ("authoredOn",),
+    "MedicationStatement": ("effectiveDateTime", "effectivePeriod", "dateAsserted"),
+    "ImagingStudy": ("started",),
+    "DocumentReference": ("date",),
+}
+_USABLE: Final = frozenset({"final", "amended", "corrected"})
+_UNTRUE: Final = frozenset({"refuted", "entered-in-error"})
+_DAY: Final = len("2000-01-01")
+
+
+def resource_date(resource: Resource) -> date | None:
+    """Return the day by which a resource was fully known: the latest of its own dates, as written, without time zone.
+
+    None when it has none that names a day: a Patient, a date of year and month only, a period that has not ended.
+    Raises `ValueError` when a date is not one of FHIR's.
+    """
+    moment = resource_moment(resource)
+    return moment and moment[0]
+
+
+def resource_moment(resource: Resource) -> Moment | None:
+    """Return `resource_date` with the instant that orders resources of one day."""
+    latest: Moment | None = None
+    for name in _DATES.get(resource["resourceType"], ()):
+        written = resource.get(name)
+        if written is None:
+            continue
+        moment = _moment(written.get("end", "") if isinstance(written, Mapping) else written)
+        if moment is None:
+            return None
+        latest = max(latest, moment) if latest else moment
+    return latest
+
+
+@lru_cache(maxsize=65536)
+def _moment(text: str) -> Moment | None:
+    """Read a FHIR date, dateTime or instant; a time without a zone is taken as UTC."""
+    if len(text) < _DAY:
+        return None
+    day = date.fromisoformat(text[:_DAY])
+    if len(text) == _DAY:
+        return day, 0.0
+    instant = datetime.fromisoformat(text)
+    return day, (instant if instant.tzinfo else instant.replace(tzinfo=UTC)).timestamp()
+
+
+def is_usable(resource: Resource) -> bool:
+    """Say whether a resource states a fact: not preliminary, cancelled, refuted or entered in error."""
+    if resource["resourceType"] in {"Observation", "RiskAssessment"}:
+        return resource.get("status") in _USABLE
+    return not any(code in _UNTRUE for _, code in codings(resource.get("verificationStatus")))
+
+
+def codings(concept: Mapping[str, Any] | None) -> Iterator[tuple[str | None, str | None]]:
+    """Yield system and code of each coding of a CodeableConcept; nothing for None."""
+    if concept:
+        for coding in concept.get("coding", ()):
+            yield coding.get("system"), coding.get("code")
+
+
+def quantity(resource: Resource) -> tuple[float, str] | None:
+    """Return value and UCUM unit of an Observation; of a value below or above a bound, the bound."""
+    found = resource.get("valueQuantity")
+    if not found or found.get("system") != UCUM:
+        return None
+    value = _number(found.get("value"))
+    return None if value is None else (value, found["code"])
+
+
+def probability(resource: Resource) -> float | None:
+    """Return the probability (0 to 1) of a RiskAssessment's only prediction."""
+    predictions = resource.get("prediction", ())
+    value = _number(predictions[0].get("probabilityDecimal")) if len(predictions) == 1 else None
+    return value if value is not None and 0 <= value <= 1 else None
+
+
+def age(patient: Resource, day: date) -> float | None:
+    """Return a Patient's age in years of 365.25 days on `day`; None unless the birth date names a day up to then."""
+    moment = _moment(patient.get("birthDate", ""))
+    if moment is None or moment[0] > day:
+        return None
+    return (day - moment[0]).days / 365.25
+
+
+def _number(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None

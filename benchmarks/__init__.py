@@ -1,0 +1,1 @@
+"""What is measured: `python -m benchmarks` prints a table and writes `results.json`, a list of `Figure`s."""

@@ -1,0 +1,114 @@
+"""Keys and signatures: secp256k1 through coincurve, Ed25519 through cryptography.
+
+EIP-2098 compact signatures: r (32 bytes) || s (32 bytes) with the y parity in the top bit of s; s is low (EIP-2).
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Self
+
+from coincurve import PrivateKey, PublicKey
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from consent.domain.errors import ConsentError
+from consent.domain.hashing import keccak
+from consent.domain.typed_data import Address
+
+_ORDER: Final = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
+_PARITY: Final = 1 << 255
+
+
+class LogKeyError(ConsentError):
+    """The log key's file is missing or damaged; restore it from where the operator keeps its copy."""
+
+
+@dataclass(frozen=True, slots=True)
+class WalletKey:
+    """One secp256k1 key of a wallet; 32 bytes of secret."""
+
+    secret: bytes
+
+    @property
+    def address(self) -> Address:
+        """The Ethereum address: the last 20 bytes of the Keccak-256 of the public key."""
+        return _address(PrivateKey(self.secret).public_key)
+
+    def sign(self, digest: bytes) -> bytes:
+        """Sign a 32-byte digest; 64 bytes, EIP-2098."""
+        signature = PrivateKey(self.secret).sign_recoverable(digest, hasher=None)
+        s = int.from_bytes(signature[32:64], "big") | (_PARITY if signature[64] else 0)
+        return bytes(signature[:32] + s.to_bytes(32, "big"))
+
+    def __repr__(self) -> str:
+        return f"WalletKey({self.address.hex()})"
+
+
+def recover(digest: bytes, signature: bytes) -> Address | None:
+    """Return the address that signed a 32-byte digest, or None; a high s is refused (EIP-2)."""
+    r, parity_and_s = signature[:32], int.from_bytes(signature[32:], "big")
+    s = parity_and_s & ~_PARITY
+    if len(signature) != 64 or s > _ORDER // 2:  # noqa: PLR2004  # r and s, 32 bytes each
+        return None
+    recoverable = r + s.to_bytes(32, "big") + bytes([parity_and_s >> 255])
+    try:
+        return _address(PublicKey.from_signature_and_message(recoverable, digest, hasher=None))
+    except Exception:  # noqa: BLE001  # coincurve raises bare Exception and ValueError for what is no signature
+        return None
+
+
+def _address(key: PublicKey) -> Address:
+    return Address(keccak(key.format(compressed=False)[1:])[-20:])
+
+
+@dataclass(frozen=True, slots=True)
+class LogKey:
+    """The Ed25519 key that signs checkpoints and receipts."""
+
+    _key: Ed25519PrivateKey
+
+    @classmethod
+    def create(cls, path: Path, password: bytes) -> Self:
+        """Draw a key and keep it as PKCS #8 under a password, readable by its owner only."""
+        key = Ed25519PrivateKey.generate()
+        content = key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.BestAvailableEncryption(password),
+        )
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        return cls(key)
+
+    @classmethod
+    def open(cls, path: Path, password: bytes) -> Self:
+        """Open a kept key; raise `LogKeyError` when it is missing, damaged or under another password."""
+        try:
+            key = serialization.load_pem_private_key(path.read_bytes(), password)
+        except (OSError, ValueError, TypeError) as error:
+            raise LogKeyError("the log key cannot be opened: check the passphrase or restore its file") from error
+        if not isinstance(key, Ed25519PrivateKey):
+            raise LogKeyError("the log key's file holds a key of another kind: restore the right file")
+        return cls(key)
+
+    @property
+    def public_key(self) -> bytes:
+        """The 32-byte public key."""
+        return self._key.public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
+
+    def sign(self, message: bytes) -> bytes:
+        """Return the 64-byte signature of `message`."""
+        return self._key.sign(message)
+
+
+def verifies(public_key: bytes, message: bytes, signature: bytes) -> bool:
+    """Say whether an Ed25519 signature is the key's."""
+    try:
+        Ed25519PublicKey.from_public_bytes(public_key).verify(signature, message)
+    except (InvalidSignature, ValueError):
+        return False
+    return True

@@ -1,0 +1,61 @@
+"""The log in SQL. Its order is the primary key; a gap or a second entry at one place cannot be written."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, func, insert, select
+
+from consent.adapters.sql.tables import checkpoints, entries
+from consent.domain.entry import PlacedEntry
+from consent.domain.errors import ConsentError
+
+
+class LogOrderError(ConsentError):
+    """Entries were appended at a place that is not the log's end; read the size again and append there."""
+
+
+@dataclass(frozen=True)
+class SqlAuditLog:
+    """`AuditLog` on one transaction."""
+
+    connection: Connection
+
+    def size(self) -> int:
+        """Return how many entries there are."""
+        last = self.connection.scalar(select(func.max(entries.c.index)))
+        return 0 if last is None else last + 1
+
+    def append(self, placed: Sequence[PlacedEntry]) -> None:
+        """Store entries; raise `LogOrderError` unless they continue the log without a gap."""
+        if not placed:
+            return
+        start = self.size()
+        if [entry.index for entry in placed] != list(range(start, start + len(placed))):
+            raise LogOrderError("entries continue the log at its size, one after the other")
+        rows = [{"index": entry.index, "body": entry.body, "leaf": entry.leaf} for entry in placed]
+        self.connection.execute(insert(entries), rows)
+
+    def entries(self, first: int = 0, last: int | None = None) -> Iterator[PlacedEntry]:
+        """Yield entries in order."""
+        query = (
+            select(entries.c.index, entries.c.body, entries.c.leaf)
+            .where(entries.c.index >= first)
+            .order_by(entries.c.index)
+        )
+        if last is not None:
+            query = query.where(entries.c.index < last)
+        for row in self.connection.execution_options(yield_per=1000).execute(query):
+            yield PlacedEntry(*row)
+
+    def leaves(self) -> Sequence[bytes]:
+        """Return all leaf hashes in order."""
+        return self.connection.scalars(select(entries.c.leaf).order_by(entries.c.index)).all()
+
+    def save_checkpoint(self, size: int, note: str) -> None:
+        """Store a signed checkpoint; one of the same size stays as it is."""
+        if self.connection.scalar(select(checkpoints.c.size).where(checkpoints.c.size == size)) is None:
+            self.connection.execute(insert(checkpoints), {"size": size, "note": note})
+
+    def latest_checkpoint(self) -> str | None:
+        """Return the newest signed checkpoint."""
+        return self.connection.scalar(select(checkpoints.c.note).order_by(checkpoints.c.size.desc()).limit(1))

@@ -1,0 +1,95 @@
+"""The records database as a `Store`: one transaction at a time writes, every commit is on disk before it returns."""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from consent.adapters.sql.consents import SqlConsents, SqlOutbox, SqlPatients
+from consent.adapters.sql.ledger import SqlProjection
+from consent.adapters.sql.log import SqlAuditLog
+from consent.adapters.sql.studies import SqlStudies
+
+
+def open_records(path: Path) -> Engine:
+    """Open the records database in SQLite: write-ahead log, each commit synced, waits 10 s for another writer."""
+    # isolation_level None: the driver begins nothing itself, `_transaction` does. Parameters are personal: never shown.
+    arguments = {"timeout": 10, "isolation_level": None}
+    engine = create_engine(f"sqlite:///{path}", connect_args=arguments, hide_parameters=True)
+    event.listen(engine, "connect", _prepare)
+    return engine
+
+
+def _prepare(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+@dataclass(frozen=True)
+class SqlUnit:
+    """One transaction; each property is a port's adapter on its connection."""
+
+    connection: Connection
+
+    @cached_property
+    def patients(self) -> SqlPatients:
+        """Who is enrolled."""
+        return SqlPatients(self.connection)
+
+    @cached_property
+    def log(self) -> SqlAuditLog:
+        """The log."""
+        return SqlAuditLog(self.connection)
+
+    @cached_property
+    def consents(self) -> SqlConsents:
+        """The signed consents."""
+        return SqlConsents(self.connection)
+
+    @cached_property
+    def outbox(self) -> SqlOutbox:
+        """What waits for the ledger."""
+        return SqlOutbox(self.connection)
+
+    @cached_property
+    def projection(self) -> SqlProjection:
+        """Our copy of the ledger."""
+        return SqlProjection(self.connection)
+
+    @cached_property
+    def studies(self) -> SqlStudies:
+        """Studies and models."""
+        return SqlStudies(self.connection)
+
+
+@dataclass(frozen=True)
+class SqlStore:
+    """The records database behind the `Store` port."""
+
+    engine: Engine
+
+    def begin(self) -> AbstractContextManager[SqlUnit]:
+        """Open a transaction that writes; it holds the only write lock from its first statement on."""
+        return self._transaction("BEGIN IMMEDIATE")
+
+    def reading(self) -> AbstractContextManager[SqlUnit]:
+        """Open a transaction that sees one state of the database throughout."""
+        return self._transaction("BEGIN")
+
+    @contextmanager
+    def _transaction(self, start: str) -> Iterator[SqlUnit]:
+        with self.engine.connect() as connection:
+            connection.exec_driver_sql(start)
+            try:
+                yield SqlUnit(connection)
+            except BaseException:
+                connection.exec_driver_sql("ROLLBACK")
+                raise
+            connection.exec_driver_sql("COMMIT")

@@ -1,0 +1,46 @@
+"""Studies, their releases and the sealed openings of training rows, in SQL."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+from sqlalchemy import Connection, insert, select
+
+from consent.adapters.sql.tables import openings, releases, studies
+from consent.domain.study import Study
+from consent.domain.terms import SubjectId
+from consent.ports import StoredOpening, StoredRelease
+
+
+@dataclass(frozen=True)
+class SqlStudies:
+    """`Studies` on one transaction."""
+
+    connection: Connection
+
+    def add(self, study: Study) -> None:
+        """Store an approved study."""
+        definition = json.dumps(study.to_json()).encode()
+        self.connection.execute(insert(studies), {"id": study.reference.id, "definition": definition})
+
+    def get(self, study: str) -> Study | None:
+        """Return a study by its id."""
+        definition = self.connection.scalar(select(studies.c.definition).where(studies.c.id == study))
+        return None if definition is None else Study.from_json(json.loads(definition))
+
+    def add_release(self, release: StoredRelease, sealed: Sequence[StoredOpening]) -> None:
+        """Store a model with its manifest and openings."""
+        self.connection.execute(insert(releases), asdict(release))
+        if sealed:
+            rows = [asdict(opening) | {"model_hash": release.model_hash} for opening in sealed]
+            self.connection.execute(insert(openings), rows)
+
+    def releases(self, study: str) -> Sequence[StoredRelease]:
+        """Return a study's releases, oldest first."""
+        query = select(releases).where(releases.c.study == study).order_by(releases.c.release)
+        return [StoredRelease(**row._mapping) for row in self.connection.execute(query)]  # noqa: SLF001  # public API
+
+    def openings(self, model_hash: bytes) -> Sequence[StoredOpening]:
+        """Return a model's sealed openings in the order of their leaves."""
+        query = select(openings).where(openings.c.model_hash == model_hash).order_by(openings.c.leaf)
+        return [StoredOpening(row.leaf, SubjectId(row.subject), row.sealed) for row in self.connection.execute(query)]

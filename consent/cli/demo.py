@@ -1,0 +1,36 @@
+"""`consentry demo`: tell the story, then say where things are."""
+
+import json
+from pathlib import Path
+
+from rich.console import Console
+
+from consent.demo.report import write_report
+from consent.demo.story import Story, tell
+
+
+def run(home: Path, patients: int | None) -> None:
+    """Tell the story and write `summary.json` and `report.html`."""
+    console = Console()
+    console.print("\n[bold]Consentry[/bold]: one story, end to end, on the records of real patients (SUPPORT2)\n")
+    story = tell(home, console, patients)
+    write_out(story)
+    _close(console, story)
+
+
+def write_out(story: Story) -> None:
+    """Write the story's figures and its page."""
+    (story.home / "summary.json").write_text(json.dumps(story.summary, indent=2) + "\n", encoding="utf-8")
+    write_report(story, story.home / "report.html")
+
+
+def _close(console: Console, story: Story) -> None:
+    summary = story.summary
+    console.print(
+        f"\nOn the same people, out of fold: AUROC {summary['auroc_model']:.3f} for the model, "
+        f"{summary['auroc_physicians']:.3f} for the physicians' own estimates.",
+        highlight=False,
+    )
+    console.print(f"\n  {story.home}/report.html    the story with its plots; open it in a browser", highlight=False)
+    console.print(f"  {story.home}/summary.json   its figures", highlight=False)
+    console.print(f"  consentry verify {story.home}   replays chain, log, receipts and releases\n", highlight=False)

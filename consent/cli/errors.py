@@ -1,0 +1,44 @@
+"""One table from errors to exit codes. What the user reads is the error's own sentence, never a traceback."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+USAGE, SIGN_IN, REFUSED, NOT_FOUND, NOT_VERIFIED, BROKEN = 2, 3, 4, 5, 6, 7
+
+EXIT_CODES: Final = {
+    "InstallationError": NOT_FOUND,
+    "UnknownPatientError": NOT_FOUND,
+    "UnknownConsentError": NOT_FOUND,
+    "SettingsError": USAGE,
+    "FhirError": USAGE,
+    "WrongPassphraseError": SIGN_IN,
+    "GrantNotAcceptedError": REFUSED,
+    "ModelRefusedError": REFUSED,
+    "TrainingError": REFUSED,
+    "LedgerMismatchError": NOT_VERIFIED,
+}
+"""By class name, so that nothing heavy is imported to print a message; a class's bases count too."""
+ROOTS: Final = {"ConsentError", "VaultError", "AnalyticsError", "ArtifactError"}
+
+
+def exit_code(error: Exception) -> int | None:
+    """Return the exit code for an error of ours, None for anything else."""
+    names = [cls.__name__ for cls in type(error).__mro__]
+    if not ROOTS & set(names):
+        return None
+    return next((EXIT_CODES[name] for name in names if name in EXIT_CODES), BROKEN)
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Turn an error of ours into its sentence on standard error and its exit code."""
+    try:
+        yield
+    except Exception as error:
+        code = exit_code(error)
+        if code is None:
+            raise
+        sys.stderr.write(f"consentry: {error}\n")
+        sys.exit(code)

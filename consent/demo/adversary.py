@@ -1,0 +1,78 @@
+"""Whoever copied the databases before an erasure, and holds every key that exists after it."""
+
+import shutil
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from consent.adapters.sql import SqlStore, open_records
+from consent.settings import Settings
+from consent.wiring import Places, read_public
+from vault import Access, Admission, Admitted, KeyTree, PassphraseFile, Vault, VaultError, open_keys
+
+
+@dataclass(frozen=True, slots=True)
+class EverOpenGate:
+    """A gate that refuses nothing: what protects a record now is its key alone."""
+
+    categories: frozenset[str]
+
+    def admit(self, subjects: Sequence[str], _access: Access) -> Admission:
+        """Admit everyone to everything."""
+        return {subject: Admitted(self.categories, None, None, bytes(32)) for subject in subjects}
+
+
+def copy_databases(places: Places, into: Path) -> None:
+    """Copy both databases as a backup would, whole and consistent."""
+    into.mkdir(parents=True)
+    for database in (places.records, places.keys):
+        source, target = sqlite3.connect(database), sqlite3.connect(into / database.name)
+        with source, target:
+            source.backup(target)
+        source.close()
+        target.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Adversary:
+    """Tries to open one person's records with all keys that exist now.
+
+    Attributes:
+        settings: of the installation whose keys are taken.
+        subject: whose records.
+        categories: which ones.
+        workspace: a folder for copies: the adversary works on copies, and the installation is left alone.
+    """
+
+    settings: Settings
+    subject: str
+    categories: frozenset[str]
+    workspace: Path
+
+    def opens(self, databases: Path) -> bool:
+        """Say whether anything opens from a copy of both databases."""
+        places = Places(self.settings.home)
+        shutil.rmtree(self.workspace, ignore_errors=True)
+        self.workspace.mkdir(parents=True)
+        replicas = [Path(shutil.copytree(path, self.workspace / path.name)) for path in self.settings.replicas]
+        for name in (places.records.name, places.keys.name):
+            shutil.copy(databases / name, self.workspace / name)
+        try:
+            return self._read(places, replicas)
+        except VaultError:
+            return False
+
+    def _read(self, places: Places, replicas: Sequence[Path]) -> bool:
+        engine = open_keys(self.workspace / places.keys.name)
+        store = SqlStore(open_records(self.workspace / places.records.name))
+        try:
+            root = PassphraseFile.open(places.root_key, self.settings.passphrase)
+            vault = Vault(tenant := read_public(places)["tenant"], KeyTree.open(engine, root, replicas, tenant))
+            access = Access("adversary", "none", "train", frozenset(), self.categories)
+            with store.reading() as unit:
+                openings = list(vault.read(unit.connection, EverOpenGate(self.categories), access, [self.subject]))
+            return any(opening.records for opening in openings)
+        finally:
+            engine.dispose()
+            store.engine.dispose()

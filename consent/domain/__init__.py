@@ -1,0 +1,11 @@
+"""The rules, pure: no clock, no input or output, no randomness of its own.
+
+| module | holds |
+| --- | --- |
+| `terms`, `details` | what a patient agrees to, and the four sentences that say it |
+| `typed_data`, `grant` | what a wallet signs: EIP-712 grants, revocations, address certificates |
+| `data_use`, `decision` | whether a purpose fits, whether one access is permitted |
+| `history` | the registry's events and the hash they fold to |
+| `merkle`, `checkpoint`, `entry` | the log and its proofs |
+| `receipt`, `manifest` | what a patient keeps, what a model answers for |
+"""

@@ -1,0 +1,29 @@
+"""The root of every error that `consent` raises. A refusal is a value (`Deny`); these are mistakes and failures."""
+
+
+class ConsentError(Exception):
+    """Something about consent is broken or was asked wrongly; the message says what to do about it."""
+
+
+class InvalidTermsError(ConsentError):
+    """Terms break their own rules; correct the field that the message names and ask the patient again."""
+
+
+class LedgerError(ConsentError):
+    """The root of what can go wrong between us and the chain."""
+
+
+class LedgerRejectedError(LedgerError):
+    """The contract reverted; repeating the same transaction will not help, the message holds the contract's reason."""
+
+
+class LedgerUnavailableError(LedgerError):
+    """The chain cannot be reached or written now; nothing was lost, try again."""
+
+
+class LedgerLockedError(LedgerUnavailableError):
+    """Another process holds the embedded chain's file; stop it, or open the file read-only."""
+
+
+class LedgerMismatchError(LedgerError):
+    """The chain is not the one this installation was deployed on; restore the right file or address, do not go on."""

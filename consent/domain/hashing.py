@@ -1,0 +1,40 @@
+"""The hashes of the domain, and the one canonical form of JSON that is hashed.
+
+SHA-256 (FIPS 180-4), Keccak-256 as Ethereum uses it (the original padding, not FIPS 202's SHA3-256), and JSON
+Canonicalization (RFC 8785).
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+
+import rfc8785
+from eth_hash.auto import keccak as _keccak
+
+from consent.domain.errors import ConsentError
+
+Json = None | bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"]
+
+HASH_BYTES = 32
+
+
+class NotCanonicalError(ConsentError):
+    """A value has no canonical JSON (not a number, an integer beyond 2^53, a lone surrogate); send plain values."""
+
+
+def sha256(message: bytes) -> bytes:
+    """Return the 32-byte SHA-256 of `message`."""
+    return hashlib.sha256(message).digest()
+
+
+def keccak(message: bytes) -> bytes:
+    """Return the 32-byte Keccak-256 of `message`."""
+    digest: bytes = _keccak(message)
+    return digest
+
+
+def canonical_json(value: Json) -> bytes:
+    """Return the RFC 8785 form of `value` as UTF-8; raise `NotCanonicalError` where there is none."""
+    try:
+        return rfc8785.dumps(value)
+    except (rfc8785.CanonicalizationError, UnicodeEncodeError) as error:
+        raise NotCanonicalError("this value has no canonical JSON form (RFC 8785)") from error

@@ -1,0 +1,113 @@
+"""The manifest: what one release of a model answers for.
+
+Every training row is named by a leaf, SHA-256 Merkle (RFC 6962) over the leaves sorted by their hash:
+
+    leaf = leaf_hash(salt (32) || row hash (32) || patient address (20) || commitment (32))
+
+The salt is random, so that a leaf says nothing until its opening is shown; openings are sealed under each person's key.
+`Manifest.hash()` is the SHA-256 of the RFC 8785 JSON and stands on chain beside the model's.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from consent.domain.errors import ConsentError
+from consent.domain.hashing import HASH_BYTES, Json, canonical_json, sha256
+from consent.domain.merkle import leaf_hash, tree_root
+from consent.domain.typed_data import Address
+
+ADDRESS_BYTES: Final = 20
+OPENING_BYTES: Final = 3 * HASH_BYTES + ADDRESS_BYTES
+
+
+class InvalidManifestError(ConsentError):
+    """The manifest or an opening is malformed; get it again from the installation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What one leaf stands for: 32, 32, 20 and 32 bytes."""
+
+    salt: bytes
+    row: bytes
+    patient: Address
+    commitment: bytes
+
+    def to_bytes(self) -> bytes:
+        """Return the 116 bytes under the leaf."""
+        return self.salt + self.row + self.patient + self.commitment
+
+    @classmethod
+    def from_bytes(cls, value: bytes) -> "Opening":
+        """Read 116 bytes back; raise `InvalidManifestError` on any other number."""
+        if len(value) != OPENING_BYTES:
+            raise InvalidManifestError("an opening has 116 bytes")
+        salt, row, patient, commitment = value[:32], value[32:64], value[64:84], value[84:]
+        return cls(salt, row, Address(patient), commitment)
+
+    def leaf(self) -> bytes:
+        """Return the leaf hash, 32 bytes."""
+        return leaf_hash(self.to_bytes())
+
+
+def rows_root(leaves: Sequence[bytes]) -> bytes:
+    """Return the Merkle root over leaf hashes in sorted order: the order of rows says nothing."""
+    return tree_root(sorted(leaves))
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """Where a model comes from; all hashes in hex.
+
+    Attributes:
+        study: the study's id.
+        release: 1 for the first model of a study, then counting up.
+        chain_id: of the ledger.
+        registry: address of the consent registry.
+        block: number of the pinned block; consents were judged as they stood after it.
+        block_hash: of that block.
+        block_time: Unix seconds of that block.
+        rows: how many training rows.
+        rows_root: Merkle root over their leaves.
+        dictionary: SHA-256 of the dictionary's text.
+        parameters: of the training, seed included.
+        code: names and versions of the software that computed the model.
+        model: SHA-256 of the model's bytes.
+    """
+
+    study: str
+    release: int
+    chain_id: int
+    registry: str
+    block: int
+    block_hash: str
+    block_time: int
+    rows: int
+    rows_root: str
+    dictionary: str
+    parameters: Mapping[str, Json]
+    code: Mapping[str, str]
+    model: str
+
+    def to_json(self) -> dict[str, Json]:
+        """Return the manifest as JSON values."""
+        return {"version": 1} | {name: getattr(self, name) for name in self.__slots__}
+
+    def to_bytes(self) -> bytes:
+        """Return the canonical JSON (RFC 8785)."""
+        return canonical_json(self.to_json())
+
+    def hash(self) -> bytes:
+        """Return the SHA-256 of the canonical JSON, 32 bytes."""
+        return sha256(self.to_bytes())
+
+    @classmethod
+    def from_json(cls, value: Json) -> "Manifest":
+        """Read a manifest back; raise `InvalidManifestError` unless the fields are exactly those of version 1."""
+        if not isinstance(value, Mapping) or set(value) != {"version", *cls.__slots__} or value["version"] != 1:
+            raise InvalidManifestError("a manifest of version 1 has exactly the published fields")
+        for name in ("release", "chain_id", "block", "block_time", "rows"):
+            if type(value[name]) is not int:
+                raise InvalidManifestError(f"the manifest's {name} is a whole number")
+        return cls(**{name: value[name] for name in cls.__slots__})  # type: ignore[arg-type]  # checked above

@@ -1,0 +1,67 @@
+"""Receipts: what a patient keeps, signed by the log key, to show later that something was acknowledged.
+
+The signed bytes are `consentry/receipt/v1`, a line feed, and the RFC 8785 JSON of the receipt without its signature.
+The signature is Ed25519 (RFC 8032), 64 bytes.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from consent.domain.errors import ConsentError
+from consent.domain.hashing import Json, canonical_json
+from consent.domain.terms import SubjectId
+
+PREFIX: Final = b"consentry/receipt/v1\n"
+
+
+class InvalidReceiptError(ConsentError):
+    """This is not a receipt of version 1; use the file as it was handed out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The installation's word that it stored an act of a patient.
+
+    Attributes:
+        origin: the log's name.
+        action: `grant`, `stop` or `erase`.
+        subject: the patient's SubjectId.
+        commitment: of the consent concerned, 64 hex digits; empty for an erasure.
+        patient: the address concerned, 40 hex digits; empty for an erasure.
+        by: who acted: `patient` or `operator`.
+        time: Unix seconds.
+        index: the entry's place in the log.
+        leaf: the entry's leaf hash, 64 hex digits.
+        signature: Ed25519 by the log key, 128 hex digits.
+    """
+
+    origin: str
+    action: str
+    subject: SubjectId
+    commitment: str
+    patient: str
+    by: str
+    time: int
+    index: int
+    leaf: str
+    signature: str = ""
+
+    def signed_bytes(self) -> bytes:
+        """Return what the log key signs."""
+        return PREFIX + canonical_json({k: v for k, v in self.to_json().items() if k != "signature"})
+
+    def to_json(self) -> dict[str, Json]:
+        """Return the receipt as JSON values."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+    @classmethod
+    def from_json(cls, value: Json) -> "Receipt":
+        """Read a receipt back; raise `InvalidReceiptError` on missing, unknown or wrongly typed fields."""
+        if not isinstance(value, Mapping) or set(value) != set(cls.__slots__):
+            raise InvalidReceiptError("a receipt of version 1 has exactly the published fields")
+        integers = {"time", "index"}
+        for name, member in value.items():
+            if type(member) is not (int if name in integers else str):
+                raise InvalidReceiptError(f"the receipt's field {name} is of the wrong kind")
+        return cls(**value)  # type: ignore[arg-type]  # names and kinds were checked above

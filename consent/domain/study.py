@@ -1,0 +1,101 @@
+"""A study as the operator registers it: what it asks for, and what nobody may ask for."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Final
+
+from consent.domain.data_use import DataUse, InvalidDataUseError
+from consent.domain.errors import ConsentError, InvalidTermsError
+from consent.domain.hashing import Json, sha256
+from consent.domain.terms import Category, Operation, StudyReference, Window
+
+
+class InvalidStudyError(ConsentError):
+    """The study cannot be registered as it stands; the message says which part to change."""
+
+
+FORBIDDEN_USES: Final = frozenset({"insurance", "employment", "advertising", "re-identification"})
+"""Purposes that cannot be registered, whoever would agree to them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """What a study asks for.
+
+    Attributes:
+        reference: id, title and institution, as patients see them.
+        text: the plain text that patients read; its SHA-256 is in their terms.
+        data_use: the purpose (GA4GH DUO); what needs a person's eye stands in `data_use.other`.
+        operations: what it wants to do.
+        required: categories without which a person's records are of no use to it.
+        optional: categories that it uses where allowed.
+        window: which days of records.
+        ethics: the ethics reference under which the operator approved it.
+    """
+
+    reference: StudyReference
+    text: str
+    data_use: DataUse
+    operations: frozenset[Operation]
+    required: frozenset[Category]
+    optional: frozenset[Category]
+    window: Window
+    ethics: str
+
+    def __post_init__(self) -> None:
+        forbidden = FORBIDDEN_USES & {use.strip().lower() for use in self.data_use.other}
+        if forbidden:
+            raise InvalidStudyError(f"{min(forbidden)} is no purpose that a study can have here")
+        if not self.text.strip() or not self.ethics.strip():
+            raise InvalidStudyError("a study needs its plain text and its ethics reference")
+        if not self.operations or not self.required or self.required & self.optional:
+            raise InvalidStudyError(
+                "a study names operations and required categories; a category is required or optional"
+            )
+
+    @property
+    def text_hash(self) -> str:
+        """SHA-256 of the plain text, 64 hex digits."""
+        return sha256(self.text.encode()).hex()
+
+    def to_json(self) -> dict[str, Json]:
+        """Return the study as JSON values, sets sorted."""
+        days = {"start": self.window.start, "end": self.window.end}
+        return {
+            "id": self.reference.id,
+            "title": self.reference.title,
+            "institution": self.reference.institution,
+            "text": self.text,
+            "data_use": self.data_use.to_json(),
+            "operations": sorted(self.operations),
+            "required": sorted(self.required),
+            "optional": sorted(self.optional),
+            "window": {name: day.isoformat() if day else None for name, day in days.items()},
+            "ethics": self.ethics,
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Json]) -> "Study":
+        """Read a study back; raise `InvalidStudyError` on anything but what `to_json` writes."""
+        try:
+            study = _study(value)
+        except (KeyError, TypeError, ValueError, AttributeError, InvalidTermsError, InvalidDataUseError) as error:
+            raise InvalidStudyError("this is not a study: a field is missing or of the wrong kind") from error
+        if study.to_json() != value:
+            raise InvalidStudyError("this study holds fields that are not known")
+        return study
+
+
+def _study(value: Mapping[str, Any]) -> Study:
+    days = {name: day and date.fromisoformat(day) for name, day in value["window"].items()}
+    return Study(
+        reference=StudyReference(value["id"], value["title"], value["institution"]),
+        text=value["text"],
+        data_use=DataUse.from_json(value["data_use"]),
+        operations=frozenset(map(Operation, value["operations"])),
+        required=frozenset(map(Category, value["required"])),
+        optional=frozenset(map(Category, value["optional"])),
+        window=Window(**days),
+        ethics=value["ethics"],
+    )

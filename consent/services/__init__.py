@@ -1,0 +1,1 @@
+"""Use cases. They speak to technologies through `consent.ports` and are put together in `consent.wiring`."""

@@ -1,0 +1,218 @@
+"""The auditor's replay: nothing is believed that can be computed again.
+
+Each check yields `Finding`s by name. The chain is replayed from its first event and compared with the contract's own
+history hash; the log from its first entry with the signed checkpoint; each release's rows with the consents that were
+in force at its pinned block; each patient's receipt with all of them.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from consent.domain.checkpoint import Checkpoint
+from consent.domain.errors import ConsentError
+from consent.domain.hashing import Json
+from consent.domain.history import EMPTY_HISTORY, Event, Granted, fold
+from consent.domain.manifest import InvalidManifestError, Manifest, Opening, rows_root
+from consent.domain.merkle import leaf_hash, tree_root
+from consent.domain.note import open_note
+from consent.domain.receipt import Receipt
+from consent.domain.typed_data import Address
+from consent.ports import AuditLog, Errand, Ledger, Outbox, OutboxItem
+
+Verifier = Callable[[bytes, bytes], bool]
+"""`verify(message, signature)`: whether the log key signed the message (Ed25519)."""
+Key = tuple[Address, bytes]
+
+
+class InvalidEvidenceError(ConsentError):
+    """This evidence file cannot be read; download it again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing checked: its name, whether it holds, and what was seen."""
+
+    name: str
+    holds: bool
+    seen: str
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What an auditor is given for one release: its manifest, and the opening of each leaf by leaf hash.
+
+    A row whose person was erased before the evidence was made has no opening any more; it is counted apart and never
+    as passed.
+    """
+
+    manifest: Manifest
+    openings: Mapping[bytes, Opening | None]
+
+    def to_json(self) -> dict[str, Json]:
+        """Return the evidence as JSON values, bytes in hex; a leaf that cannot be opened has null."""
+        rows = {leaf.hex(): opening.to_bytes().hex() if opening else None for leaf, opening in self.openings.items()}
+        return {"version": 1, "manifest": self.manifest.to_json(), "rows": rows}
+
+    @classmethod
+    def from_json(cls, value: Json) -> "Evidence":
+        """Read evidence back; raise `InvalidEvidenceError` when it is malformed."""
+        try:
+            if (
+                not isinstance(value, Mapping)
+                or not isinstance(rows := value["rows"], Mapping)
+                or value["version"] != 1
+            ):
+                raise InvalidEvidenceError("evidence of version 1 is an object with manifest and rows")
+            openings = {bytes.fromhex(leaf): _opening(text) for leaf, text in rows.items()}
+            return cls(Manifest.from_json(value["manifest"]), openings)
+        except (KeyError, TypeError, ValueError, InvalidManifestError) as error:
+            raise InvalidEvidenceError("this evidence is damaged: download it again") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """The registry as replayed from its events: when each commitment of each address was granted and revoked."""
+
+    events: Sequence[Event]
+    grants: Mapping[Key, Granted]
+    revoked_block: Mapping[Key, int]
+
+    @classmethod
+    def replayed(cls, events: Sequence[Event]) -> "Chain":
+        """Replay events in log order; the first grant and the first revocation of a commitment stand."""
+        grants: dict[Key, Granted] = {}
+        revoked: dict[Key, int] = {}
+        for event in events:
+            key = (event.patient, event.commitment)
+            if isinstance(event, Granted):
+                grants.setdefault(key, event)
+            else:
+                revoked.setdefault(key, event.block)
+        return cls(events, grants, revoked)
+
+    def in_force(self, key: Key, block: int, time: int) -> bool:
+        """Say whether a grant stood after `block`, whose time is `time` (Unix seconds)."""
+        grant = self.grants.get(key)
+        if grant is None or grant.block > block or grant.expires <= time:
+            return False
+        return self.revoked_block.get(key, block + 1) > block
+
+
+def audit_chain(ledger: Ledger) -> tuple[Chain, Finding]:
+    """Replay the registry and compare the fold of its events with the contract's history hash."""
+    head = ledger.head()
+    chain = Chain.replayed(ledger.events(0, head.number))
+    holds = fold(EMPTY_HISTORY, chain.events) == ledger.history(head.number)
+    seen = f"{len(chain.events)} events to block {head.number} fold to the contract's history"
+    return chain, Finding("chain.history", holds, seen)
+
+
+def audit_log(log: AuditLog, origin: str, public_key: bytes, verify: Verifier) -> Iterator[Finding]:
+    """Recompute every leaf, the order, and the root of the newest signed checkpoint."""
+    leaves: list[bytes] = []
+    ordered = True
+    for place, entry in enumerate(log.entries()):
+        leaves.append(leaf_hash(entry.body))
+        ordered &= entry.index == place and _index(entry.body) == place and leaves[-1] == entry.leaf
+    yield Finding("log.entries", ordered, f"{len(leaves)} entries, each at its place, each leaf recomputed")
+    note = log.latest_checkpoint()
+    if note is None:
+        yield Finding("log.checkpoint", holds=True, seen="no checkpoint has been signed yet")
+        return
+    try:
+        text, _ = open_note(note, {origin: (public_key, verify)})
+        checkpoint = Checkpoint.from_text(text)
+    except ConsentError as error:
+        yield Finding("log.checkpoint", holds=False, seen=str(error))
+        return
+    true = checkpoint.origin == origin and checkpoint.size <= len(leaves)
+    true = true and tree_root(leaves[: checkpoint.size]) == checkpoint.root
+    yield Finding("log.checkpoint", true, f"signed over the first {checkpoint.size} entries, root recomputed")
+
+
+def audit_receipts(
+    receipts: Iterable[Receipt], log: AuditLog, outbox: Outbox, chain: Chain, verify: Verifier
+) -> Iterator[Finding]:
+    """Find what each receipt acknowledges: its entry in the log, its act on the chain or on its way there."""
+    leaves = log.leaves()
+    waiting = {(errand.patient, errand.commitment) for errand in _waiting(outbox)}
+    stopped: set[Key] = set()
+    checked = {"grant": 0, "stop": 0, "erase": 0}
+    lost: list[str] = []
+    kept = sorted(receipts, key=lambda receipt: receipt.index, reverse=True)
+    for receipt in kept:
+        key = (Address(bytes.fromhex(receipt.patient)), bytes.fromhex(receipt.commitment))
+        if receipt.action == "stop":
+            stopped.add(key)
+        found = _acted_on(receipt, key, chain, waiting, stopped)
+        logged = receipt.index < len(leaves) and leaves[receipt.index].hex() == receipt.leaf
+        signed = verify(receipt.signed_bytes(), bytes.fromhex(receipt.signature))
+        checked[receipt.action] = checked.get(receipt.action, 0) + 1
+        if not (found and logged and signed):
+            lost.append(f"{receipt.action} at entry {receipt.index}")
+    seen = f"{checked['grant']} grants, {checked['stop']} stops, {checked['erase']} erasures found"
+    yield Finding("receipts", not lost, f"not found: {lost[0]}, {len(lost)} in all" if lost else seen)
+
+
+def audit_release(evidence: Evidence, chain: Chain, ledger: Ledger) -> Iterator[Finding]:
+    """Confirm for every row of a release that a consent was in force at its pinned block."""
+    manifest, name = evidence.manifest, f"release.{evidence.manifest.release}"
+    block = ledger.block(manifest.block)
+    same = manifest.chain_id == ledger.domain.chain_id and manifest.registry == ledger.domain.contract.hex()
+    same = same and (block.hash.hex(), block.time) == (manifest.block_hash, manifest.block_time)
+    yield Finding(f"{name}.block", same, f"pinned to block {manifest.block} of this chain")
+    registered = ledger.registered_manifest(bytes.fromhex(manifest.model)) == manifest.hash()
+    yield Finding(f"{name}.registered", registered, "model and manifest hashes stand on chain")
+    leaves = list(evidence.openings)
+    whole = len(leaves) == manifest.rows and rows_root(leaves).hex() == manifest.rows_root
+    yield Finding(f"{name}.rows", whole, f"{len(leaves)} leaves give the manifest's root")
+    yield _rows_finding(name, evidence, chain)
+
+
+def rows_without_consent(evidence: Evidence, chain: Chain) -> int:
+    """Count the rows whose opening is not its leaf's, or whose consent was not in force at the pinned block."""
+    manifest, seen = evidence.manifest, set[Key]()
+    wrong = 0
+    for leaf, opening in evidence.openings.items():
+        if opening is None:
+            continue
+        key = (opening.patient, opening.commitment)
+        in_force = chain.in_force(key, manifest.block, manifest.block_time)
+        wrong += opening.leaf() != leaf or key in seen or not in_force
+        seen.add(key)
+    return wrong
+
+
+def _rows_finding(name: str, evidence: Evidence, chain: Chain) -> Finding:
+    closed = sum(opening is None for opening in evidence.openings.values())
+    wrong = rows_without_consent(evidence, chain)
+    seen = f"{len(evidence.openings) - closed} rows replayed, {wrong} without a consent in force"
+    return Finding(f"{name}.consents", wrong == 0, seen + (f", {closed} no longer checkable" if closed else ""))
+
+
+def _acted_on(receipt: Receipt, key: Key, chain: Chain, waiting: set[Key], stopped: set[Key]) -> bool:
+    """Say whether what a receipt acknowledges is done or on its way; a grant that was stopped first needs no more."""
+    if receipt.action == "grant":
+        return key in chain.grants or key in waiting or key in stopped
+    if receipt.action == "stop":
+        return key in chain.revoked_block or key in waiting
+    return receipt.action == "erase"
+
+
+def _waiting(outbox: Outbox) -> Iterator[OutboxItem]:
+    for errand in Errand:
+        yield from outbox.waiting(errand, outbox.size())
+
+
+def _index(body: bytes) -> int:
+    index = json.loads(body).get("index")
+    return index if isinstance(index, int) else -1
+
+
+def _opening(text: Json) -> Opening | None:
+    if text is None:
+        return None
+    if not isinstance(text, str):
+        raise InvalidEvidenceError("a row's opening is hex or null")
+    return Opening.from_bytes(bytes.fromhex(text))

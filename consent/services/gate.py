@@ -1,0 +1,81 @@
+"""The gate that the vault asks: each subject is decided on and logged before any key is unwrapped."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from consent.domain.decision import AccessRequest, Deny, Permit, Reason, decide, ledger_refusal
+from consent.domain.entry import PERMIT, Action, Entry
+from consent.domain.study import Study
+from consent.domain.terms import Category, Operation, SubjectId
+from consent.ports import Store
+from consent.services.book import ConsentBook
+from consent.services.log import Log
+from consent.services.projection import LedgerProjection
+from vault import Access, Admission, Admitted, Refused
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentGate:
+    """`vault.Gate` for the accesses of one study; `max_staleness` in seconds."""
+
+    store: Store
+    log: Log
+    book: ConsentBook
+    projection: LedgerProjection
+    study: Study
+    clock: Callable[[], datetime]
+    max_staleness: int
+
+    def admit(self, subjects: Sequence[str], access: Access) -> Admission:
+        """Decide on every subject and write one entry for each, on disk before this returns."""
+        now = self.clock()
+        decisions = self.decide_all([SubjectId(subject) for subject in subjects], access, now)
+        with self.store.begin() as unit:
+            self.log.append(unit, [_entry(s, d, access, now) for s, d in decisions.items()])
+        return {subject: _answer(decision) for subject, decision in decisions.items()}
+
+    def decide_all(
+        self, subjects: Sequence[SubjectId], access: Access, now: datetime
+    ) -> dict[SubjectId, Permit | Deny]:
+        """Decide without opening anything and without an entry: for checking again what was already read."""
+        stale = ledger_refusal(self.projection.reading(), now, self.max_staleness)
+        if stale is not None:
+            return dict.fromkeys(subjects, Deny(stale))
+        if access.study != self.study.reference.id:
+            return dict.fromkeys(subjects, Deny(Reason.STUDY))
+        rows = self.projection.rows
+        return {s: decide(self.book.consent(s, rows), self._request(s, access), now) for s in subjects}
+
+    def _request(self, subject: SubjectId, access: Access) -> AccessRequest:
+        return AccessRequest(
+            subject=subject,
+            study=access.study,
+            data_use=self.study.data_use,
+            operation=Operation(access.operation),
+            required=frozenset(map(Category, access.required)),
+            optional=frozenset(map(Category, access.optional)),
+            window=self.study.window,
+        )
+
+
+def _answer(decision: Permit | Deny) -> Admitted | Refused:
+    if isinstance(decision, Deny):
+        return Refused(decision.reason.name)
+    categories = frozenset(category.value for category in decision.categories)
+    return Admitted(categories, decision.window.start, decision.window.end, decision.commitment)
+
+
+def _entry(subject: SubjectId, decision: Permit | Deny, access: Access, now: datetime) -> Entry:
+    permit = decision if isinstance(decision, Permit) else None
+    return Entry(
+        time=int(now.timestamp()),
+        actor=access.actor,
+        action=Action.READ,
+        verdict=decision.reason.name if isinstance(decision, Deny) else PERMIT,
+        subject=subject,
+        study=access.study,
+        operation=access.operation,
+        categories=tuple(sorted(permit.categories)) if permit else (),
+        consent=permit.consent if permit else "",
+    )

@@ -1,0 +1,293 @@
+"""Taking in what patients sign: grants and stops. What is acknowledged here is stored, logged and on its way."""
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from consent.domain.details import Details, require_rendered
+from consent.domain.entry import PERMIT, Action, Entry, PlacedEntry
+from consent.domain.errors import ConsentError
+from consent.domain.grant import PUBLISH_WITHIN_SECONDS, SIGNATURE_BYTES, AddressCertificate, Grant, SignedRevocation
+from consent.domain.receipt import Receipt
+from consent.domain.terms import SubjectId, Terms
+from consent.domain.typed_data import Address
+from consent.ports import Errand, OutboxItem, Store, StoredConsent, Unit
+from consent.services.book import LABEL, BookEntry, ConsentBook, SignedConsent
+from consent.services.log import Log
+from vault import Part, Vault
+
+
+class GrantNotAcceptedError(ConsentError):
+    """The root of what is wrong with a submitted grant; nothing of it was stored, correct it and submit again."""
+
+
+class SignatureMismatchError(GrantNotAcceptedError):
+    """The signature is not the address's over these details here; sign again, on this chain and contract."""
+
+
+class PublishByError(GrantNotAcceptedError):
+    """The time to publish has passed or is more than seven days away; sign again with a nearer one."""
+
+
+class ExpiryError(GrantNotAcceptedError):
+    """The grant has run out, or its expiry is not that of its terms; sign terms that end later."""
+
+
+class CertificateError(GrantNotAcceptedError):
+    """The address is not certified by this patient's enrolment key; certify it and submit again."""
+
+
+class StudyMismatchError(GrantNotAcceptedError):
+    """The terms are not about a study registered here, or allow what it does not ask; take its current request."""
+
+
+class UnknownPatientError(GrantNotAcceptedError):
+    """The subject is not enrolled here, has no enrolment key, or asked to be erased; enrol first."""
+
+
+class RepeatedGrantError(GrantNotAcceptedError):
+    """This very consent is stored already, or the address belongs to someone else; draw a new salt and address."""
+
+
+class UnknownConsentError(ConsentError):
+    """The subject has no such consent; list theirs and stop one of those."""
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """What a wallet hands in: the terms, the sentences it showed, and what it signed."""
+
+    terms: Terms
+    details: Details
+    patient: Address
+    expires: int
+    publish_by: int
+    signature: bytes
+    certificate: AddressCertificate
+
+    @property
+    def grant(self) -> Grant:
+        """The grant that must have been signed."""
+        return Grant(self.details, self.patient, self.expires, self.publish_by)
+
+
+@dataclass(frozen=True, slots=True)
+class Granting:
+    """Intake of grants and stops."""
+
+    store: Store
+    vault: Vault
+    book: ConsentBook
+    log: Log
+
+    def accept(self, submissions: Sequence[Submission], now: datetime) -> list[Receipt]:
+        """Check and store grants, all or none, in one transaction; a receipt each.
+
+        Raises a `GrantNotAcceptedError` or `DetailsMismatchError` for the first that is wrong.
+        """
+        with self.store.begin() as unit:
+            self._check_distinct(submissions)
+            for submission in submissions:
+                self._check(unit, submission, now)
+            stored = self._sealed(submissions)
+            unit.consents.add([consent for consent, _ in stored])
+            unit.outbox.add([_errand(submission) for submission in submissions])
+            pairs = zip(submissions, stored, strict=True)
+            placed = self.log.append(unit, [_entry(s, consent, signed, now) for s, (consent, signed) in pairs])
+        for consent, signed in stored:
+            self.book.add(consent, signed)
+        return [self._receipt(s, entry, now) for s, entry in zip(submissions, placed, strict=True)]
+
+    def stop(
+        self,
+        subject: SubjectId,
+        ids: Sequence[str],
+        now: datetime,
+        by: str = "patient",
+        revocations: Sequence[SignedRevocation] = (),
+    ) -> list[Receipt]:
+        """Stop consents at once, without the chain; a signed receipt each.
+
+        The ledger follows: with the patient's own revocation where one is given, else as the custodian's stop.
+        Raises `UnknownConsentError` or `SignatureMismatchError`, having stopped nothing.
+        """
+        entries = {entry.id: entry for entry in self.book.entries(subject)}
+        if not set(ids) <= set(entries):
+            raise UnknownConsentError("the subject has no such consent: list theirs and stop one of those")
+        stopping = [entries[consent_id] for consent_id in dict.fromkeys(ids)]
+        signed = {revocation.commitment: revocation for revocation in revocations}
+        self._check_revocations(stopping, signed)
+        with self.store.begin() as unit:
+            unit.consents.stop([entry.id for entry in stopping])
+            unit.outbox.remove(Errand.GRANT, [entry.commitment for entry in stopping])
+            unit.outbox.add([_revoking(entry, signed.get(entry.commitment)) for entry in stopping])
+            placed = self.log.append(unit, [_stop_entry(subject, entry, by, now) for entry in stopping])
+        self.book.stop(subject, [entry.id for entry in stopping])
+        pairs = zip(stopping, placed, strict=True)
+        return [self._stop_receipt(subject, entry, by, place, now) for entry, place in pairs]
+
+    def _check(self, unit: Unit, submission: Submission, now: datetime) -> None:
+        require_rendered(submission.terms, submission.details)
+        self._check_study(unit, submission.terms)
+        _check_times(submission, now)
+        self._check_person(submission)
+        if len(submission.signature) != SIGNATURE_BYTES or len(submission.certificate.signature) != SIGNATURE_BYTES:
+            raise SignatureMismatchError("signatures are 64 bytes, as EIP-2098 writes them")
+        if self.book.recover(submission.grant.digest(self.book.domain), submission.signature) != submission.patient:
+            raise SignatureMismatchError(
+                "the grant is not signed by its address for this chain and contract: sign it again"
+            )
+        self._check_certificate(submission)
+
+    def _check_study(self, unit: Unit, terms: Terms) -> None:
+        study = unit.studies.get(terms.study.id)
+        if study is None or study.reference != terms.study or study.text_hash != terms.text_hash:
+            raise StudyMismatchError("the terms name no study as it is registered here: take its current request")
+        if not (terms.operations <= study.operations and terms.categories <= study.required | study.optional):
+            raise StudyMismatchError("the terms allow more than the study asks for: take its current request")
+
+    def _check_person(self, submission: Submission) -> None:
+        subject = submission.terms.subject
+        if subject in self.book.blocked or subject not in self.book.enrolments:
+            raise UnknownPatientError("the subject is not enrolled here with a key: enrol first")
+        if self.book.knows(submission.details.commitment):
+            raise RepeatedGrantError("this consent is stored already: draw a new salt to give another")
+        if self.book.owner(submission.patient) not in {None, subject}:
+            raise RepeatedGrantError("the address belongs to someone else: use one of the patient's own")
+
+    def _check_certificate(self, submission: Submission) -> None:
+        certificate, subject = submission.certificate, submission.terms.subject
+        same = certificate.subject == subject and certificate.patient == submission.patient
+        if not (same and self.book.certifies(subject, certificate.patient, certificate.signature)):
+            raise CertificateError("the address is not certified by this patient's enrolment key: certify it first")
+
+    def _check_distinct(self, submissions: Sequence[Submission]) -> None:
+        if len({submission.details.commitment for submission in submissions}) != len(submissions):
+            raise RepeatedGrantError("one consent is in this batch twice: submit it once")
+        owners: dict[Address, SubjectId] = {}
+        for submission in submissions:
+            if owners.setdefault(submission.patient, submission.terms.subject) != submission.terms.subject:
+                raise RepeatedGrantError("one address is in this batch for two people: use each patient's own")
+
+    def _check_revocations(self, stopping: Sequence[BookEntry], signed: dict[bytes, SignedRevocation]) -> None:
+        patients = {entry.commitment: entry.patient for entry in stopping}
+        for commitment, revocation in signed.items():
+            signer = self.book.recover(revocation.digest(self.book.domain), revocation.signature)
+            if signer is None or not signer == revocation.patient == patients.get(commitment):
+                raise SignatureMismatchError("the revocation is not signed by the consent's address: sign it again")
+
+    def _sealed(self, submissions: Sequence[Submission]) -> list[tuple[StoredConsent, SignedConsent]]:
+        """Seal each consent under its subject's key and a random id."""
+        signed = [_signed_consent(submission) for submission in submissions]
+        ids = [secrets.token_hex(16) for _ in signed]
+        parts = [
+            Part(consent.terms.subject, consent.to_bytes(), consent_id.encode())
+            for consent, consent_id in zip(signed, ids, strict=True)
+        ]
+        stored = [
+            StoredConsent(consent_id, SubjectId(part.subject), sealed)
+            for consent_id, part, sealed in zip(ids, parts, self.vault.seal_all(LABEL, parts), strict=True)
+        ]
+        return list(zip(stored, signed, strict=True))
+
+    def _receipt(self, submission: Submission, entry: PlacedEntry, now: datetime) -> Receipt:
+        commitment, patient = submission.details.commitment, submission.patient
+        return self._signed(submission.terms.subject, "grant", commitment, patient, "patient", entry, now)
+
+    def _stop_receipt(
+        self, subject: SubjectId, stopped: BookEntry, by: str, entry: PlacedEntry, now: datetime
+    ) -> Receipt:
+        return self._signed(subject, "stop", stopped.commitment, stopped.patient, by, entry, now)
+
+    def _signed(
+        self, subject: SubjectId, action: str, commitment: bytes, patient: Address, by: str, entry: PlacedEntry,
+        now: datetime,
+    ) -> Receipt:  # fmt: skip
+        return self.log.receipt(
+            Receipt(
+                origin=self.log.origin,
+                action=action,
+                subject=subject,
+                commitment=commitment.hex(),
+                patient=patient.hex(),
+                by=by,
+                time=int(now.timestamp()),
+                index=entry.index,
+                leaf=entry.leaf.hex(),
+            )
+        )
+
+
+def _signed_consent(submission: Submission) -> SignedConsent:
+    return SignedConsent(
+        terms=submission.terms,
+        salt=submission.details.salt,
+        patient=submission.patient,
+        expires=submission.expires,
+        publish_by=submission.publish_by,
+        signature=submission.signature,
+        certificate=submission.certificate.signature,
+        entry_key=secrets.token_bytes(32),
+    )
+
+
+def _check_times(submission: Submission, now: datetime) -> None:
+    seconds = now.timestamp()
+    if submission.expires != int(submission.terms.expires.timestamp()):
+        raise ExpiryError("the grant's expiry is not that of its terms: sign the same moment in both")
+    if submission.expires <= seconds:
+        raise ExpiryError("the grant has run out: sign terms that end later")
+    if not seconds < submission.publish_by <= seconds + PUBLISH_WITHIN_SECONDS:
+        raise PublishByError("the time to publish lies in the past or more than seven days ahead: sign again")
+
+
+def _errand(submission: Submission) -> OutboxItem:
+    return OutboxItem(
+        Errand.GRANT,
+        submission.patient,
+        submission.details.commitment,
+        submission.expires,
+        submission.publish_by,
+        submission.signature,
+    )
+
+
+def _revoking(entry: BookEntry, signed: SignedRevocation | None) -> OutboxItem:
+    if signed is None:
+        return OutboxItem(Errand.STOP, entry.patient, entry.commitment)
+    return OutboxItem(Errand.REVOKE, entry.patient, entry.commitment, signature=signed.signature)
+
+
+def blinded(entry_key: bytes, commitment: bytes, patient: Address) -> str:
+    """Return what an entry says of a consent's commitment and address: HMAC-SHA256 under the entry's own key, hex."""
+    return hmac.new(entry_key, commitment + patient, hashlib.sha256).hexdigest()
+
+
+def _entry(submission: Submission, consent: StoredConsent, signed: SignedConsent, now: datetime) -> Entry:
+    return Entry(
+        time=int(now.timestamp()),
+        actor="patient",
+        action=Action.GRANT,
+        verdict=PERMIT,
+        subject=consent.subject,
+        study=submission.terms.study.id,
+        categories=tuple(sorted(submission.terms.categories)),
+        consent=consent.id,
+        private=blinded(signed.entry_key, submission.details.commitment, submission.patient),
+    )
+
+
+def _stop_entry(subject: SubjectId, stopped: BookEntry, by: str, now: datetime) -> Entry:
+    return Entry(
+        time=int(now.timestamp()),
+        actor=by,
+        action=Action.STOP,
+        verdict="STOPPED",
+        subject=subject,
+        study=stopped.terms.study.id,
+        consent=stopped.id,
+        private=blinded(stopped.entry_key, stopped.commitment, stopped.patient),
+    )

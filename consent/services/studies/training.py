@@ -1,0 +1,225 @@
+"""Training: exactly the rows whose consent holds at one pinned block, checked again before the model counts."""
+
+import secrets
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from analytics import Dictionary, Evaluation, Model, Parameters, evaluate, fit, row_hash, software
+from consent.domain.decision import Permit
+from consent.domain.entry import Action, Entry
+from consent.domain.errors import ConsentError
+from consent.domain.hashing import Json, canonical_json, sha256
+from consent.domain.manifest import Manifest, Opening, rows_root
+from consent.domain.study import Study
+from consent.domain.terms import Operation, SubjectId
+from consent.ports import Ledger, ModelStatus, ProjectionHead, Store, StoredOpening, StoredRelease, Unit
+from consent.services.book import ConsentBook
+from consent.services.gate import ConsentGate
+from consent.services.log import Log
+from consent.services.projection import LedgerProjection
+from consent.services.studies.rows import TrainingRow, training_rows
+from vault import Access, Admission, Part, Refused, Vault
+
+ATTEMPTS = 3
+OPENING_LABEL = "opening"
+
+
+class TrainingError(ConsentError):
+    """No model came of this training; the message says whether to wait, to ask more people or to mend the study."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """A registered release: what is stored, the model, its evaluation, and how many were refused for which reason."""
+
+    stored: StoredRelease
+    manifest: Manifest
+    model: Model
+    evaluation: Evaluation
+    rows: Sequence[TrainingRow]
+    refused: Counter[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """Training for the studies of this installation; `max_staleness` in seconds."""
+
+    store: Store
+    vault: Vault
+    book: ConsentBook
+    projection: LedgerProjection
+    ledger: Ledger
+    log: Log
+    clock: Callable[[], datetime]
+    max_staleness: int
+
+    def train(self, study_id: str, dictionary: Dictionary, parameters: Parameters) -> Trained:
+        """Train, evaluate and register the next release of a study's model.
+
+        Raises `TrainingError` when the study is unknown, nobody may be read, consents kept changing meanwhile, or the
+        rows give a model that an earlier release already is.
+        """
+        study = self._study(study_id)
+        self._settle(study_id)
+        for _ in range(ATTEMPTS):
+            fitted = self._fit(study, dictionary, parameters)
+            if self._still_consented(fitted):
+                return self._release(study, dictionary, parameters, fitted)
+        raise TrainingError("consents changed during each of three trainings: try again in a quieter hour")
+
+    def _study(self, study_id: str) -> Study:
+        with self.store.reading() as unit:
+            study = unit.studies.get(study_id)
+        if study is None:
+            raise TrainingError("no such study is registered here: register it first")
+        return study
+
+    def _fit(self, study: Study, dictionary: Dictionary, parameters: Parameters) -> "_Fitted":
+        access = _access(study, dictionary)
+        pinned = self.projection.follow(self.clock())
+        gate = _CountingGate(
+            ConsentGate(self.store, self.log, self.book, self.projection, study, self.clock, self.max_staleness)
+        )
+        rows = self._read(gate, access, dictionary)
+        if not rows:
+            raise TrainingError("nobody's records may be read for this study now: ask for consent first")
+        model = fit([row.row for row in rows], parameters)
+        names = [comparison.title for comparison in dictionary.comparisons]
+        evaluation = evaluate([row.row for row in rows], parameters, comparisons=names)
+        return _Fitted(pinned, gate, access, rows, model, evaluation)
+
+    def _read(self, gate: "_CountingGate", access: Access, dictionary: Dictionary) -> list[TrainingRow]:
+        with self.store.reading() as unit:
+            subjects = [patient.subject for patient in unit.patients.everyone()]
+        with self.store.reading() as unit:
+            return list(training_rows(self.vault.read(unit.connection, gate, access, subjects), dictionary))
+
+    def _still_consented(self, fitted: "_Fitted") -> bool:
+        """Check every row again on the ledger as it is now: a consent that ended while training ran is not used."""
+        now = self.clock()
+        self.projection.follow(now)
+        decisions = fitted.gate.gate.decide_all([row.subject for row in fitted.rows], fitted.access, now)
+        return all(
+            isinstance(decision := decisions[row.subject], Permit) and decision.commitment == row.commitment
+            for row in fitted.rows
+        )
+
+    def _release(self, study: Study, dictionary: Dictionary, parameters: Parameters, fitted: "_Fitted") -> Trained:
+        content = fitted.model.to_bytes()
+        with self.store.reading() as unit:
+            earlier = unit.studies.releases(study.reference.id)
+        if sha256(content) in {release.model_hash for release in earlier}:
+            raise TrainingError("these rows give the very model of an earlier release: it stands as it is")
+        openings = {row.subject: self._opening(row) for row in fitted.rows}
+        manifest = Manifest(
+            study=study.reference.id,
+            release=len(earlier) + 1,
+            chain_id=self.ledger.domain.chain_id,
+            registry=self.ledger.domain.contract.hex(),
+            block=fitted.pinned.block.number,
+            block_hash=fitted.pinned.block.hash.hex(),
+            block_time=fitted.pinned.block.time,
+            rows=len(fitted.rows),
+            rows_root=rows_root([opening.leaf() for opening in openings.values()]).hex(),
+            dictionary=dictionary.hash,
+            parameters=parameters.to_json(),
+            code=software(),
+            model=sha256(content).hex(),
+        )
+        evaluation = canonical_json(fitted.evaluation.to_json())
+        stored = StoredRelease(
+            manifest.study, manifest.release, sha256(content), manifest.to_bytes(), content, evaluation
+        )
+        self._keep(stored, manifest, openings)
+        self._settle(stored.study)
+        return Trained(stored, manifest, fitted.model, fitted.evaluation, fitted.rows, fitted.gate.refused)
+
+    def _opening(self, row: TrainingRow) -> Opening:
+        patients = {entry.commitment: entry.patient for entry in self.book.entries(row.subject)}
+        return Opening(secrets.token_bytes(32), row_hash(row.row), patients[row.commitment], row.commitment)
+
+    def _keep(self, stored: StoredRelease, manifest: Manifest, openings: Mapping[SubjectId, Opening]) -> None:
+        """Store a release with the sealed openings of its rows and its entry."""
+        parts = [Part(subject, opening.to_bytes(), opening.leaf()) for subject, opening in openings.items()]
+        sealed = self.vault.seal_all(OPENING_LABEL, parts)
+        kept = [StoredOpening(part.context, SubjectId(part.subject), s) for part, s in zip(parts, sealed, strict=True)]
+        facts: dict[str, Json] = {
+            "release": stored.release,
+            "model": manifest.model,
+            "manifest": manifest.hash().hex(),
+            "rows": manifest.rows,
+            "block": manifest.block,
+        }
+        with self.store.begin() as unit:
+            unit.studies.add_release(stored, kept)
+            self._note(unit, f"study:{stored.study}", Action.TRAIN, "TRAINED", stored, facts)
+
+    def _settle(self, study_id: str) -> None:
+        """Make the chain say what is stored: the newest release ACTIVE, those before it RETIRED.
+
+        Also finishes what a crash or a chain that was away left undone.
+        """
+        with self.store.reading() as unit:
+            releases = unit.studies.releases(study_id)
+        for old in releases[:-1]:
+            if self.ledger.model_status(old.model_hash) in {ModelStatus.ACTIVE, ModelStatus.SUSPENDED}:
+                self.ledger.set_model_status(old.model_hash, ModelStatus.RETIRED)
+                self._say(Action.RETIRE, "RETIRED", old)
+        for newest in releases[-1:]:
+            if self.ledger.model_status(newest.model_hash) is ModelStatus.UNKNOWN:
+                self.ledger.register_model(newest.model_hash, sha256(newest.manifest))
+                self._say(Action.RELEASE, "ACTIVE", newest)
+
+    def _say(self, action: Action, state: str, release: StoredRelease) -> None:
+        facts: dict[str, Json] = {"release": release.release, "model": release.model_hash.hex()}
+        with self.store.begin() as unit:
+            self._note(unit, "operator", action, state, release, facts)
+
+    def _note(
+        self, unit: Unit, actor: str, action: Action, state: str, release: StoredRelease, facts: dict[str, Json]
+    ) -> None:  # fmt: skip
+        now = int(self.clock().timestamp())
+        self.log.append(unit, [Entry(now, actor, action, state, study=release.study, facts=facts)])
+
+
+class _CountingGate:
+    """Counts why subjects were refused, for the participant flow of the report."""
+
+    def __init__(self, gate: ConsentGate) -> None:
+        self.gate = gate
+        self.refused: Counter[str] = Counter()
+
+    def admit(self, subjects: Sequence[str], access: Access) -> Admission:
+        """Ask the gate and count its refusals."""
+        admission = self.gate.admit(subjects, access)
+        self.refused.update(answer.reason for answer in admission.values() if isinstance(answer, Refused))
+        return admission
+
+
+@dataclass(frozen=True, slots=True)
+class _Fitted:
+    """One attempt: the pinned block, what the gate said, the rows, and the model that came of them."""
+
+    pinned: ProjectionHead
+    gate: _CountingGate
+    access: Access
+    rows: Sequence[TrainingRow]
+    model: Model
+    evaluation: Evaluation
+
+
+def _access(study: Study, dictionary: Dictionary) -> Access:
+    """Return what a training opens: of the study's categories, those that the dictionary uses."""
+    asked = frozenset(category.value for category in study.required | study.optional)
+    if not dictionary.required <= asked:
+        raise TrainingError("the dictionary needs a category that the study never asked for: mend the study")
+    required = frozenset(category.value for category in study.required) | dictionary.required
+    return Access(
+        actor=f"study:{study.reference.id}",
+        study=study.reference.id,
+        operation=Operation.TRAIN.value,
+        required=required,
+        optional=(dictionary.optional & asked) - required,
+    )

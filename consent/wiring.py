@@ -1,0 +1,231 @@
+"""The one place where things meet: an installation's folder becomes its services.
+
+home/
+installation.json     tenant, log origin and public key: nothing secret
+records.sqlite        sealed records, log, projection, outbox, consents, studies
+keys.sqlite           wrapped patient keys
+chain.sqlite          the embedded chain
+operator/             what only the operator holds: root key, chain keys, log key, epoch keys
+"""
+
+import json
+import os
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import migrations
+from consent.adapters.chain_keys import ChainKeys
+from consent.adapters.embedded_chain import EmbeddedChain
+from consent.adapters.signing import LogKey, recover, verifies
+from consent.adapters.sql import SqlStore, open_records
+from consent.domain.errors import ConsentError
+from consent.ports import Ledger
+from consent.services.auditing import Verifier
+from consent.services.book import ConsentBook
+from consent.services.erasure import Erasure
+from consent.services.evidence import EvidenceRoom
+from consent.services.granting import Granting
+from consent.services.log import Log
+from consent.services.projection import LedgerProjection
+from consent.services.records import Records
+from consent.services.relayer import Relayer
+from consent.services.studies.registration import Registration
+from consent.services.studies.training import Training
+from consent.settings import Settings
+from vault import KeyTree, PassphraseFile, Vault, open_keys
+
+Clock = Callable[[], datetime]
+IDENTIFIERS = "identifiers"
+
+
+class InstallationError(ConsentError):
+    """The folder is not what was asked for: make an installation first, or name another folder."""
+
+
+def utc_now() -> datetime:
+    """Return the wall clock's time in UTC."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where the parts of an installation lie."""
+
+    home: Path
+
+    @property
+    def public(self) -> Path:
+        """What anyone may know of the installation."""
+        return self.home / "installation.json"
+
+    @property
+    def records(self) -> Path:
+        """The records database."""
+        return self.home / "records.sqlite"
+
+    @property
+    def keys(self) -> Path:
+        """The keys database."""
+        return self.home / "keys.sqlite"
+
+    @property
+    def chain(self) -> Path:
+        """The embedded chain."""
+        return self.home / "chain.sqlite"
+
+    @property
+    def operator(self) -> Path:
+        """The operator's own folder."""
+        return self.home / "operator"
+
+    @property
+    def root_key(self) -> Path:
+        """R, under the passphrase."""
+        return self.operator / "root-key.json"
+
+    @property
+    def chain_keys(self) -> Path:
+        """The chain's keys."""
+        return self.operator / "chain-keys.json"
+
+    @property
+    def log_key(self) -> Path:
+        """The log's signing key, under the passphrase."""
+        return self.operator / "log-key.pem"
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """An open installation; its services share one consent book and one projection."""
+
+    places: Places
+    store: SqlStore
+    vault: Vault
+    keys: KeyTree
+    ledger: Ledger
+    book: ConsentBook
+    projection: LedgerProjection
+    log: Log
+    records: Records
+    granting: Granting
+    relayer: Relayer
+    registration: Registration
+    training: Training
+    erasure: Erasure
+    evidence: EvidenceRoom
+
+
+def create(settings: Settings, clock: Clock = utc_now) -> None:
+    """Make a new installation in `settings.home`; raise `InstallationError` when the folder holds one."""
+    places = Places(settings.home)
+    if places.public.exists():
+        raise InstallationError("this folder holds an installation already: name another, or open this one")
+    places.operator.mkdir(parents=True, exist_ok=True)
+    places.operator.chmod(0o700)
+    tenant = secrets.token_hex(16)
+    log_key = LogKey.create(places.log_key, settings.passphrase)
+    chain_keys = ChainKeys.draw()
+    write_private(places.chain_keys, json.dumps(chain_keys.to_json()).encode())
+    migrations.upgrade(open_records(places.records), "records")
+    keys = open_keys(places.keys)
+    migrations.upgrade(keys, "keys")
+    KeyTree.create(keys, PassphraseFile.create(places.root_key, settings.passphrase), settings.replicas, tenant)
+    EmbeddedChain.create(places.chain, chain_keys, genesis_time=int(clock().timestamp())).close()
+    public = {"version": 1, "tenant": tenant, "origin": f"consentry/{tenant}", "log_key": log_key.public_key.hex()}
+    write_private(places.public, json.dumps(public, indent=2).encode(), mode=0o644)
+
+
+@contextmanager
+def opened(settings: Settings, clock: Clock = utc_now) -> Iterator[Installation]:
+    """Open an installation for everything; one process at a time, for the chain's file has one writer."""
+    places = Places(settings.home)
+    public = read_public(places)
+    with ExitStack() as stack:
+        chain_keys = ChainKeys.from_json(json.loads(places.chain_keys.read_bytes()))
+        ledger = stack.enter_context(EmbeddedChain.open(places.chain, chain_keys))
+        store, keys_engine = SqlStore(open_records(places.records)), open_keys(places.keys)
+        stack.callback(store.engine.dispose)
+        stack.callback(keys_engine.dispose)
+        root = PassphraseFile.open(places.root_key, settings.passphrase)
+        keys = KeyTree.open(keys_engine, root, settings.replicas, public["tenant"])
+        log = Log(public["origin"], LogKey.open(places.log_key, settings.passphrase))
+        yield _wired(places, store, keys, ledger, log, settings, clock)
+
+
+def _wired(
+    places: Places, store: SqlStore, keys: KeyTree, ledger: Ledger, log: Log, settings: Settings, clock: Clock
+) -> Installation:  # fmt: skip
+    vault = Vault(keys.tenant, keys)
+    book = ConsentBook(ledger.domain, recover)
+    projection = LedgerProjection(store, ledger, book)
+    with store.reading() as unit:
+        book.load(unit, vault)
+        projection.load(unit)
+    granting = Granting(store, vault, book, log)
+    return Installation(
+        places=places,
+        store=store,
+        vault=vault,
+        keys=keys,
+        ledger=ledger,
+        book=book,
+        projection=projection,
+        log=log,
+        records=Records(store, vault, book, log, keys.installation_key(IDENTIFIERS)),
+        granting=granting,
+        relayer=Relayer(store, ledger, projection, log),
+        registration=Registration(store, log),
+        training=Training(store, vault, book, projection, ledger, log, clock, settings.max_staleness),
+        erasure=Erasure(store, vault, book, log, granting, clock),
+        evidence=EvidenceRoom(store, vault),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRoom:
+    """What an auditor opens: no key, no passphrase, nothing that writes."""
+
+    places: Places
+    store: SqlStore
+    ledger: Ledger
+    origin: str
+    public_key: bytes
+    verify: Verifier
+
+
+@contextmanager
+def opened_for_audit(home: Path) -> Iterator[AuditRoom]:
+    """Open an installation's folder to read and check it; raise `InstallationError` when it holds none."""
+    places = Places(home)
+    public = read_public(places)
+    public_key = bytes.fromhex(public["log_key"])
+    with ExitStack() as stack:
+        ledger = stack.enter_context(EmbeddedChain.read_only(places.chain))
+        store = SqlStore(open_records(places.records))
+        stack.callback(store.engine.dispose)
+        yield AuditRoom(places, store, ledger, public["origin"], public_key, partial(verifies, public_key))
+
+
+def read_public(places: Places) -> dict[str, Any]:
+    """Read what anyone may know of an installation; raise `InstallationError` when there is none."""
+    try:
+        public: dict[str, Any] = json.loads(places.public.read_bytes())
+    except (OSError, ValueError) as error:
+        raise InstallationError("there is no installation in this folder: run `consentry init` first") from error
+    return public
+
+
+def write_private(path: Path, content: bytes, mode: int = 0o600) -> None:
+    """Write a new file for its owner's eyes, whole and on disk before it has its name."""
+    draft = path.with_suffix(".new")
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)

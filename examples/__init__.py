@@ -1,0 +1,1 @@
+"""Worked examples: real data with its mapping to FHIR and its dictionary."""

@@ -1,0 +1,105 @@
+"""One contract on a chain in memory, whose clock the test holds; every caller has a key and gas."""
+
+from typing import Final
+
+from consent.adapters.chain_store import ChainStore
+from consent.adapters.contract_calls import ContractCalls
+from consent.adapters.evm import Evm, Log, deployed_address
+from consent.domain.grant import PublishedGrant, SignedRevocation
+from consent.domain.history import Event
+from consent.domain.typed_data import Address, SigningDomain
+from consent.ports import Mined
+from tests.wallets import Wallet
+
+START: Final = 1_800_000_000
+"""The block time of a test's first transactions: 2027-01-15 08:00 UTC."""
+CHAIN_ID: Final = 271_828
+DAY: Final = 86_400
+
+
+class Stage:
+    """The contract `name` with a cast of four: who deployed it, its custodian, a patient and a stranger."""
+
+    def __init__(self, name: str) -> None:
+        self.now = START
+        self.deployer, self.custodian = Wallet.draw(), Wallet.draw()
+        self.patient, self.stranger = Wallet.draw(), Wallet.draw()
+        cast = (self.deployer, self.custodian, self.patient, self.stranger)
+        senders = tuple(wallet.address for wallet in cast)
+        self.calls: Final = ContractCalls(name)
+        self.evm: Final = Evm.from_genesis(ChainStore.in_memory(), CHAIN_ID, senders, START - 2, lambda: self.now)
+        self.now = START - 1
+        self.evm.send(self.deployer.key, None, self.creation())
+        self.now = START
+        self.contract: Final = deployed_address(self.deployer.address, 0)
+
+    def creation(self) -> bytes:
+        """Return the bytes that deploy the contract."""
+        return self.calls.creation()
+
+    def send(self, sender: Wallet, function: str, *arguments: object) -> Mined:
+        """Send one transaction; its block's time is `now` as long as the test moves it on."""
+        return self.evm.send(sender.key, self.contract, self.calls.encode(function, *arguments))
+
+    def ask(self, function: str, *arguments: object) -> bytes:
+        """Return what a view answers now."""
+        return self.evm.call(self.contract, self.calls.encode(function, *arguments), self.evm.head().number)
+
+    def logs(self) -> list[Log]:
+        """Return all that was ever announced, in order."""
+        return [log for number in range(self.evm.head().number + 1) for log in self.evm.logs(number)]
+
+
+class RegistryStage(Stage):
+    """The consent registry on stage."""
+
+    def __init__(self) -> None:
+        super().__init__("consent_registry")
+        self.domain: Final = SigningDomain(CHAIN_ID, self.contract)
+
+    def creation(self) -> bytes:
+        """Return the bytes that deploy the registry with its custodian."""
+        return self.calls.creation(("address",), self.custodian.address)
+
+    def grant(self, *grants: PublishedGrant) -> Mined:
+        """Publish signed grants as a batch, relayed by a stranger."""
+        return self.send(self.stranger, "grant", [grant_fields(grant) for grant in grants])
+
+    def revoke_signed(self, *revocations: SignedRevocation) -> Mined:
+        """Publish signed revocations as a batch, relayed by a stranger."""
+        items = [(r.commitment, r.patient, r.signature[:32], r.signature[32:]) for r in revocations]
+        return self.send(self.stranger, "revoke_signed", items)
+
+    def stop(self, sender: Wallet, *pairs: tuple[Address, bytes]) -> Mined:
+        """Stop pairs of patient and commitment."""
+        return self.send(sender, "stop", [patient for patient, _ in pairs], [c for _, c in pairs])
+
+    def signed(self, commitment: bytes = b"", *, days: int = 30, by: Wallet | None = None) -> PublishedGrant:
+        """Return a grant by the patient (or `by`), good for `days`, to be published within one day."""
+        wallet = by or self.patient
+        return wallet.grant(self.domain, self.now + days * DAY, self.now + DAY, commitment)
+
+    def revoked_at(self, patient: Address, commitment: bytes) -> int:
+        """Return when a commitment was revoked, 0 while it was not."""
+        return int.from_bytes(self.ask("revoked_at", patient, commitment))
+
+    def events(self) -> list[Event]:
+        """Return all consent events, in order."""
+        blocks = [self.evm.block(number) for number in range(self.evm.head().number + 1)]
+        found = [
+            self.calls.event(block, log.topics, log.words) for block in blocks for log in self.evm.logs(block.number)
+        ]
+        return [event for event in found if event is not None]
+
+
+def grant_fields(grant: PublishedGrant) -> tuple[bytes, Address, int, int, bytes, bytes]:
+    """Return a grant as the registry's struct."""
+    signature = grant.signature
+    return (
+        grant.commitment,
+        grant.patient,
+        grant.expires,
+        grant.publish_by,
+        signature[:32],
+        signature[32:],
+    )
