@@ -213,8 +213,8 @@ class Outbox(Protocol):
     def waiting(self, errand: Errand, limit: int) -> Sequence[OutboxItem]:
         """Return up to `limit` queued items of one kind, in the order of their commitments."""
 
-    def remove(self, errand: Errand, commitments: Sequence[bytes]) -> None:
-        """Forget items that the ledger holds, or that it will never take."""
+    def remove(self, errand: Errand, keys: Sequence[tuple[Address, bytes]]) -> None:
+        """Forget items, by patient address and commitment, that the ledger holds or that it will never take."""
 
     def size(self) -> int:
         """Return how many items wait."""

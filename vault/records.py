@@ -102,7 +102,7 @@ class Vault:
         return self.seal_all(label, [Part(subject, content, context)])[0]
 
     def unseal(self, subject: str, label: str, sealed: bytes, context: bytes = b"") -> bytes:
-        """Open what `seal` made; raise `KeyNotFoundError`, or `DecryptionError` for another subject, label or context."""
+        """Open what `seal` made; raise `KeyNotFoundError`, or `DecryptionError` in any other place."""
         return self.unseal_all(label, [Part(subject, sealed, context)])[0]
 
     def seal_all(self, label: str, parts: Sequence[Part]) -> list[bytes]:

@@ -15,7 +15,7 @@ from eth_tester.exceptions import TransactionFailed
 from eth_utils.address import to_checksum_address
 from eth_utils.exceptions import ValidationError
 from web3 import Web3
-from web3.exceptions import ContractLogicError, Web3Exception
+from web3.exceptions import ContractLogicError, Web3Exception, Web3RPCError
 from web3.types import BlockIdentifier, LogReceipt, TxParams, TxReceipt, Wei
 
 from consent.adapters.chain_keys import address_of
@@ -172,20 +172,33 @@ class Node:
             return Head(block["number"], bytes(block["hash"]), block["timestamp"])
 
 
-def _reason(error: Exception) -> str:
-    """Return the reason that a contract gave for reverting, or say that it gave none."""
-    said = str(error.args[0]) if error.args else ""
-    return said.removeprefix(_REVERTED).removeprefix(":").strip() or NO_REASON
-
-
 @contextmanager
 def _translated() -> Iterator[None]:
     """Translate what web3, its transport and eth-tester raise, once."""
     try:
         yield
-    except (ContractLogicError, TransactionFailed) as error:
-        raise LedgerRejectedError(_reason(error)) from error
-    except (Web3Exception, ValidationError, OSError) as error:
+    except (Web3Exception, TransactionFailed, ValidationError, OSError) as error:
+        said = _said(error)
+        if said.lower().startswith(_REVERTED):
+            raise LedgerRejectedError(said[len(_REVERTED) :].strip(": ()") or NO_REASON) from error
         raise LedgerUnavailableError("the node did not answer, or did not take this: see the cause") from error
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise LedgerMismatchError("the node answers what this version does not know: see the cause") from error
+
+
+def _said(error: Exception) -> str:
+    """Return the node's message.
+
+    web3 calls more a contract's refusal than is one, a refusal for too many requests among them, and prefixes it as
+    one when `data` is an object. Whoever believes that drops what a patient signed.
+    """
+    match error:
+        case ContractLogicError(data=dict()):
+            return ""
+        case ContractLogicError(message=str(message)):
+            return message
+        case Web3RPCError(rpc_response={"error": {"message": str(message)}}):
+            return message
+        case TransactionFailed(args=(message,)):
+            return str(message)
+    return ""

@@ -31,6 +31,7 @@ class NodeChain(Registries):
 
     def __init__(self, node: Node, keys: ChainKeys, deployment: Deployment) -> None:
         node.require_chain()
+        node.block(deployment.block)
         self._node = node
         self._keys = keys
         super().__init__(node, deployment)
@@ -57,7 +58,11 @@ class NodeChain(Registries):
         confirmations: int = 0,
         patience: float = PATIENCE_SECONDS,
     ) -> Self:
-        """Go on with what was deployed; `LedgerMismatchError` on another chain, other code or other keys' contracts."""
+        """Go on with what was deployed.
+
+        `LedgerMismatchError` on another chain, with other code at the addresses, or when they belong to other keys;
+        `LedgerUnavailableError` while the deployment is not final.
+        """
         return cls(Node(web3, keys.chain_id, confirmations, patience), keys, deployment)
 
     def events(self, first: int, last: int) -> list[Event]:

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from rich.console import Console
+from rich.padding import Padding
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 
@@ -57,10 +58,6 @@ class Narrator:
             yield telling
         told = Told(title, telling.seen, time.monotonic() - started)
         self.told.append(told)
-        number = f"[dim]{len(self.told):>2}[/dim]"
-        self.console.print(f"{number}  [bold]{title}[/bold]", highlight=False)
-        self.console.print(f"    {telling.seen} [dim]({told.seconds:.1f} s)[/dim]", highlight=False)
-
-    def line(self, text: str = "") -> None:
-        """Say something between the steps."""
-        self.console.print(text, highlight=False)
+        line = f"[dim]{len(self.told):>2}[/dim]  [bold]{title}[/bold]  [dim]{told.seconds:.1f} s[/dim]"
+        self.console.print(line, highlight=False)
+        self.console.print(Padding(telling.seen, (0, 0, 0, 4)), highlight=False)

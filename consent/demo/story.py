@@ -16,7 +16,7 @@ from rich.console import Console
 
 from analytics import Dictionary, Parameters, fit
 from consent import wiring
-from consent.adapters.fhir import read_bundle
+from consent.adapters.fhir import read_bundles
 from consent.demo.adversary import Adversary, copy_databases
 from consent.demo.choices import agrees, chosen_terms
 from consent.demo.narration import Narrator
@@ -131,12 +131,12 @@ def _import(story: Story, installation: Installation, patients: int | None) -> N
     bundles = list(islice(support2.bundles(), patients))
     records = 0
     with story.narrator.step("The hospital imports its patients", len(bundles)) as telling:
-        for part in _parts(bundles, 500):
-            received = [read_bundle(bundle) for bundle in part]
+        people = read_bundles(bundles)
+        while received := list(islice(people, 500)):
             subjects = installation.records.deposit(received, wiring.utc_now())
             story.cast.identifiers.update(zip(subjects, (person.identifier for person in received), strict=True))
             records += sum(len(person.contents) for person in received)
-            telling.advance(len(part))
+            telling.advance(len(received))
         telling.say(
             f"{len(bundles):,} patients, {records:,} records validated as FHIR R4 and sealed, a key for each person"
         )

@@ -7,6 +7,7 @@ another signed. The chain learns only `commitment`.
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import cached_property
 from typing import Final
 
 from consent.domain.errors import ConsentError
@@ -19,7 +20,7 @@ class DetailsMismatchError(ConsentError):
     """The signed sentences are not those that the terms render; show the patient the right ones and ask again."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Details:
     """EIP-712 `Details(string who,string what,string why,string until,bytes32 terms,bytes32 salt)`.
 
@@ -38,7 +39,7 @@ class Details:
         if len(self.terms) != HASH_BYTES or len(self.salt) != HASH_BYTES:
             raise DetailsMismatchError("the hash of the terms and the salt are 32 bytes each")
 
-    @property
+    @cached_property
     def commitment(self) -> bytes:
         """The EIP-712 struct hash, 32 bytes."""
         sentences = (hash_text(text) for text in (self.who, self.what, self.why, self.until))

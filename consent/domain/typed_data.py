@@ -8,7 +8,7 @@ each digest with eth-account's of the same nested message.
 """
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Final, NewType
 
 from consent.domain.hashing import keccak
@@ -44,7 +44,12 @@ class SigningDomain:
 
 def hash_struct(type_text: str, *words: bytes) -> bytes:
     """Return EIP-712's hashStruct of a message whose encoded members are `words`, 32 bytes each."""
-    return keccak(keccak(type_text.encode()) + b"".join(words))
+    return keccak(_type_hash(type_text) + b"".join(words))
+
+
+@cache
+def _type_hash(type_text: str) -> bytes:
+    return keccak(type_text.encode())
 
 
 def hash_text(text: str) -> bytes:

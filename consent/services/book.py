@@ -87,7 +87,7 @@ class ConsentBook:
     blocked: set[SubjectId] = field(default_factory=set)
     _by_subject: dict[SubjectId, tuple[BookEntry, ...]] = field(default_factory=dict)
     _owners: dict[Address, SubjectId] = field(default_factory=dict)
-    _commitments: set[bytes] = field(default_factory=set)
+    _addresses: dict[bytes, Address] = field(default_factory=dict)
 
     def load(self, unit: Unit, vault: Vault) -> None:
         """Open every stored consent of subjects who are not blocked."""
@@ -116,7 +116,7 @@ class ConsentBook:
         )
         self._by_subject[stored.subject] = (*self._by_subject.get(stored.subject, ()), entry)
         self._owners[entry.patient] = stored.subject
-        self._commitments.add(entry.commitment)
+        self._addresses[entry.commitment] = entry.patient
 
     def certifies(self, subject: SubjectId, patient: Address, certificate: bytes) -> bool:
         """Say whether the subject's enrolment key signed for this address."""
@@ -132,9 +132,13 @@ class ConsentBook:
         """Return whose address this is."""
         return self._owners.get(patient)
 
-    def knows(self, commitment: bytes) -> bool:
-        """Say whether a commitment is of one of these consents."""
-        return commitment in self._commitments
+    def commitments(self) -> frozenset[bytes]:
+        """Return the commitments of all these consents."""
+        return frozenset(self._addresses)
+
+    def address(self, commitment: bytes) -> Address | None:
+        """Return the address that signed a commitment; the ledger takes the same one from strangers' addresses too."""
+        return self._addresses.get(commitment)
 
     def stop(self, subject: SubjectId, ids: Iterable[str]) -> None:
         """Mark consents as stopped: the next decision refuses."""

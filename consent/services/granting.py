@@ -122,7 +122,7 @@ class Granting:
         self._check_revocations(stopping, signed)
         with self.store.begin() as unit:
             unit.consents.stop([entry.id for entry in stopping])
-            unit.outbox.remove(Errand.GRANT, [entry.commitment for entry in stopping])
+            unit.outbox.remove(Errand.GRANT, [(entry.patient, entry.commitment) for entry in stopping])
             unit.outbox.add([_revoking(entry, signed.get(entry.commitment)) for entry in stopping])
             placed = self.log.append(unit, [_stop_entry(subject, entry, by, now) for entry in stopping])
         self.book.stop(subject, [entry.id for entry in stopping])
@@ -153,7 +153,7 @@ class Granting:
         subject = submission.terms.subject
         if subject in self.book.blocked or subject not in self.book.enrolments:
             raise UnknownPatientError("the subject is not enrolled here with a key: enrol first")
-        if self.book.knows(submission.details.commitment):
+        if self.book.address(submission.details.commitment) is not None:
             raise RepeatedGrantError("this consent is stored already: draw a new salt to give another")
         if self.book.owner(submission.patient) not in {None, subject}:
             raise RepeatedGrantError("the address belongs to someone else: use one of the patient's own")

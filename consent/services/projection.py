@@ -1,6 +1,6 @@
 """Following the chain: the registry's events become rows that decisions read, checked against the history hash."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -27,11 +27,13 @@ class LedgerProjection:
     book: ConsentBook
     rows: dict[Key, ProjectedGrant] = field(default_factory=dict)
     head: ProjectionHead | None = None
+    _followed: set[bytes] = field(default_factory=set)
 
     def load(self, unit: Unit) -> None:
         """Read the stored copy."""
         self.head = unit.projection.head()
         self.rows = {(row.patient, row.commitment): row for row in unit.projection.everything()}
+        self._followed = {commitment for _, commitment in self.rows}
 
     def follow(self, now: datetime) -> ProjectionHead:
         """Read the ledger up to its newest final block and store what changed, with the outbox, in one transaction.
@@ -44,12 +46,15 @@ class LedgerProjection:
         events = self.ledger.events(first, head.number)
         history = fold(before, events)
         true = self._unbroken() and history == self.ledger.history(head.number)
-        changed = self._changed(events)
+        newcomers = self.book.commitments() - self._followed
+        ours = [*self._missed(newcomers, first), *events]
+        changed = self._changed(ours)
         after = ProjectionHead(head, history, true, int(now.timestamp()))
         with self.store.begin() as unit:
             unit.projection.save(after, changed.values())
-            _settle(unit.outbox, events)
+            _settle(unit.outbox, ours)
         self.rows.update(changed)
+        self._followed |= newcomers
         self.head = after
         return after
 
@@ -72,11 +77,17 @@ class LedgerProjection:
         block: Head = self.ledger.block(self.head.block.number)
         return self.head.matches and block.hash == self.head.block.hash
 
+    def _missed(self, newcomers: frozenset[bytes], first: int) -> list[Event]:
+        """Return what befell newcomers before they came in here: anyone may publish, the patient may revoke."""
+        if not newcomers or not first:
+            return []
+        return [event for event in self.ledger.events(0, first - 1) if event.commitment in newcomers]
+
     def _changed(self, events: Iterable[Event]) -> dict[Key, ProjectedGrant]:
         changed: dict[Key, ProjectedGrant] = {}
         for event in events:
-            if self.book.knows(event.commitment):
-                key = (event.patient, event.commitment)
+            key = (event.patient, event.commitment)
+            if self.book.address(event.commitment) == event.patient:
                 changed[key] = _after(changed.get(key) or self.rows.get(key) or ProjectedGrant(*key), event)
         return changed
 
@@ -89,10 +100,10 @@ def _after(row: ProjectedGrant, event: Event) -> ProjectedGrant:
     return row if row.revoked_block is not None else replace(row, revoked_block=event.block)
 
 
-def _settle(outbox: Outbox, events: Iterable[Event]) -> None:
+def _settle(outbox: Outbox, events: Sequence[Event]) -> None:
     """Take from the outbox what the ledger now holds."""
-    granted = [event.commitment for event in events if isinstance(event, Granted)]
-    revoked = [event.commitment for event in events if not isinstance(event, Granted)]
+    granted = [(event.patient, event.commitment) for event in events if isinstance(event, Granted)]
+    revoked = [(event.patient, event.commitment) for event in events if not isinstance(event, Granted)]
     outbox.remove(Errand.GRANT, granted)
     outbox.remove(Errand.REVOKE, revoked)
     outbox.remove(Errand.STOP, revoked)

@@ -55,7 +55,7 @@ class Relayer:
             if not done:
                 return waiting
             with self.store.begin() as unit:
-                unit.outbox.remove(errand, [item.commitment for item in done])
+                unit.outbox.remove(errand, [(item.patient, item.commitment) for item in done])
 
     def _needless(self, item: OutboxItem, now: datetime) -> bool:
         row = self.projection.rows.get((item.patient, item.commitment))
@@ -84,7 +84,7 @@ class Relayer:
     def _reject(self, item: OutboxItem, now: datetime) -> None:
         action = Action.GRANT if item.errand is Errand.GRANT else Action.STOP
         with self.store.begin() as unit:
-            unit.outbox.remove(item.errand, [item.commitment])
+            unit.outbox.remove(item.errand, [(item.patient, item.commitment)])
             self.log.append(unit, [Entry(int(now.timestamp()), "relayer", action, "REJECTED_BY_LEDGER")])
 
 

@@ -93,11 +93,12 @@ class SqlOutbox:
         query = select(outbox).where(outbox.c.errand == errand.value).order_by(outbox.c.commitment).limit(limit)
         return [_item(row) for row in self.connection.execute(query)]
 
-    def remove(self, errand: Errand, commitments: Sequence[bytes]) -> None:
-        """Forget items."""
-        statement = delete(outbox).where(outbox.c.errand == errand.value, outbox.c.commitment == bindparam("gone"))
-        if commitments:
-            self.connection.execute(statement, [{"gone": commitment} for commitment in commitments])
+    def remove(self, errand: Errand, keys: Sequence[tuple[Address, bytes]]) -> None:
+        """Forget items, by patient address and commitment."""
+        item = (outbox.c.patient == bindparam("of")) & (outbox.c.commitment == bindparam("gone"))
+        if keys:
+            gone = [{"of": patient, "gone": commitment} for patient, commitment in keys]
+            self.connection.execute(delete(outbox).where(outbox.c.errand == errand.value, item), gone)
 
     def size(self) -> int:
         """Return how many items wait."""

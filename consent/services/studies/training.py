@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from analytics import Dictionary, Evaluation, Model, Parameters, evaluate, fit, row_hash, software
+from analytics import Dictionary, Evaluation, Model, Parameters, RowsError, evaluate, fit, row_hash, software
 from consent.domain.decision import Permit
 from consent.domain.entry import Action, Entry
 from consent.domain.errors import ConsentError
@@ -58,7 +58,7 @@ class Training:
     def train(self, study_id: str, dictionary: Dictionary, parameters: Parameters) -> Trained:
         """Train, evaluate and register the next release of a study's model.
 
-        Raises `TrainingError` when the study is unknown, nobody may be read, consents kept changing meanwhile, or the
+        Raises `TrainingError` when the study is unknown, too few may be read, consents kept changing meanwhile, or the
         rows give a model that an earlier release already is.
         """
         study = self._study(study_id)
@@ -85,9 +85,12 @@ class Training:
         rows = self._read(gate, access, dictionary)
         if not rows:
             raise TrainingError("nobody's records may be read for this study now: ask for consent first")
-        model = fit([row.row for row in rows], parameters)
         names = [comparison.title for comparison in dictionary.comparisons]
-        evaluation = evaluate([row.row for row in rows], parameters, comparisons=names)
+        try:
+            model = fit([row.row for row in rows], parameters)
+            evaluation = evaluate([row.row for row in rows], parameters, comparisons=names)
+        except RowsError as error:
+            raise TrainingError(f"too few records may be read for this study now: {error}") from error
         return _Fitted(pinned, gate, access, rows, model, evaluation)
 
     def _read(self, gate: "_CountingGate", access: Access, dictionary: Dictionary) -> list[TrainingRow]:
@@ -110,8 +113,7 @@ class Training:
         content = fitted.model.to_bytes()
         with self.store.reading() as unit:
             earlier = unit.studies.releases(study.reference.id)
-        if sha256(content) in {release.model_hash for release in earlier}:
-            raise TrainingError("these rows give the very model of an earlier release: it stands as it is")
+        _require_new(sha256(content), earlier)
         openings = {row.subject: self._opening(row) for row in fitted.rows}
         manifest = Manifest(
             study=study.reference.id,
@@ -208,6 +210,14 @@ class _Fitted:
     rows: Sequence[TrainingRow]
     model: Model
     evaluation: Evaluation
+
+
+def _require_new(model: bytes, earlier: Sequence[StoredRelease]) -> None:
+    """Refuse what the registry has seen: it takes a model hash once, with one manifest, and retired is for ever."""
+    if earlier and earlier[-1].model_hash == model:
+        raise TrainingError("nothing changed since the last release: it stands as it is")
+    if model in {release.model_hash for release in earlier}:
+        raise TrainingError("an earlier, retired release is this very model: change a parameter, such as rounds")
 
 
 def _access(study: Study, dictionary: Dictionary) -> Access:

@@ -1,0 +1,124 @@
+"""A vault in a folder, as a deployment has it, but with a passphrase that is cheap to stretch."""
+
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine, create_engine
+
+import migrations
+from vault import (
+    Access,
+    Admission,
+    Admitted,
+    Cost,
+    Deposit,
+    KeyTree,
+    Opening,
+    PassphraseFile,
+    Refused,
+    Vault,
+    open_keys,
+)
+
+PASSPHRASE = b"correct horse"
+CHEAP = Cost(iterations=1, lanes=1, memory_kib=8)
+LAB, DRUGS = "laboratory", "medication"
+ACCESS = Access("study:sepsis", "sepsis", "train", frozenset({LAB}), frozenset({DRUGS}))
+
+
+@dataclass
+class ListedGate:
+    """Admits what it was given, in the exact answer it was given; remembers what it was asked."""
+
+    answers: dict[str, Admitted | Refused]
+    asked: list[tuple[Sequence[str], Access]] = field(default_factory=list)
+
+    def admit(self, subjects: Sequence[str], access: Access) -> Admission:
+        """Answer from the list, whether asked for or not."""
+        self.asked.append((subjects, access))
+        return self.answers
+
+
+def admitted(*categories: str) -> Admitted:
+    """Return an admission to categories, for all time."""
+    return Admitted(frozenset(categories), None, None, bytes(32))
+
+
+def open_gate(*subjects: str) -> ListedGate:
+    """Return a gate that lets these subjects through to both categories."""
+    return ListedGate(dict.fromkeys(subjects, admitted(LAB, DRUGS)))
+
+
+@dataclass(frozen=True)
+class Home:
+    """Where one vault lies; opening it again is what a new start of the program does."""
+
+    folder: Path
+    tenant: str = "here"
+
+    @classmethod
+    def create(cls, folder: Path, tenant: str = "here") -> "Home":
+        """Make a vault in an empty folder."""
+        home = cls(folder, tenant)
+        folder.mkdir(exist_ok=True)
+        migrations.upgrade(home.records(), "records")
+        migrations.upgrade(home.keys(), "keys")
+        KeyTree.create(home.keys(), PassphraseFile.create(home.root, PASSPHRASE, CHEAP), home.replicas, tenant)
+        return home
+
+    @property
+    def root(self) -> Path:
+        """The file of the root key."""
+        return self.folder / "root.json"
+
+    @property
+    def replicas(self) -> tuple[Path, Path]:
+        """The replica folders."""
+        return self.folder / "a", self.folder / "b"
+
+    def records(self) -> Engine:
+        """Open the records database."""
+        return create_engine(f"sqlite:///{self.folder / 'records.sqlite'}")
+
+    def keys(self) -> Engine:
+        """Open the keys database."""
+        return open_keys(self.folder / "keys.sqlite")
+
+    def tree(self) -> KeyTree:
+        """Open the key tree."""
+        return KeyTree.open(self.keys(), PassphraseFile.open(self.root, PASSPHRASE), self.replicas, self.tenant)
+
+    def vault(self) -> Vault:
+        """Open the vault."""
+        return Vault(self.tenant, self.tree())
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """Open a transaction on the records."""
+        with self.records().begin() as connection:
+            yield connection
+
+    def deposit(self, *deposits: Deposit) -> list[str]:
+        """Enrol who is named and deposit in one transaction."""
+        vault = self.vault()
+        vault.enrol([deposit.subject for deposit in deposits])
+        with self.writing() as connection:
+            return vault.deposit(connection, deposits)
+
+    def read(self, *subjects: str) -> list[Opening]:
+        """Read everything of these subjects."""
+        with self.writing() as connection:
+            return list(self.vault().read(connection, open_gate(*subjects), ACCESS, subjects))
+
+    def copy(self, folder: Path) -> "Home":
+        """Copy the whole folder, keys and all."""
+        shutil.copytree(self.folder, folder)
+        return Home(folder, self.tenant)
+
+    def databases_into(self, other: "Home") -> None:
+        """Put copies of both databases in the place of another's."""
+        for name in ("records.sqlite", "keys.sqlite"):
+            shutil.copy(self.folder / name, other.folder / name)
