@@ -10,6 +10,7 @@ operator/             what only the operator holds: root key, chain keys, log ke
 
 import json
 import os
+import re
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -205,6 +206,8 @@ def opened_for_audit(home: Path) -> Iterator[AuditRoom]:
     places = Places(home)
     public = read_public(places)
     public_key = bytes.fromhex(public["log_key"])
+    if not places.records.is_file() or not places.chain.is_file():
+        raise InstallationError("the records or the chain of this installation are missing: restore their files")
     with ExitStack() as stack:
         ledger = stack.enter_context(EmbeddedChain.read_only(places.chain))
         store = SqlStore(open_records(places.records))
@@ -215,10 +218,15 @@ def opened_for_audit(home: Path) -> Iterator[AuditRoom]:
 def read_public(places: Places) -> dict[str, Any]:
     """Read what anyone may know of an installation; raise `InstallationError` when there is none."""
     try:
-        public: dict[str, Any] = json.loads(places.public.read_bytes())
+        public = json.loads(places.public.read_bytes())
     except (OSError, ValueError) as error:
-        raise InstallationError("there is no installation in this folder: run `consentry init` first") from error
-    return public
+        raise InstallationError(
+            "there is no installation in this folder: make one with `consentry init`, or `make demo`"
+        ) from error
+    match public:
+        case {"tenant": str(), "origin": str(), "log_key": str(key)} if re.fullmatch("[0-9a-f]{64}", key):
+            return dict(public)
+    raise InstallationError("installation.json is damaged: restore it from a copy")
 
 
 def write_private(path: Path, content: bytes, mode: int = 0o600) -> None:

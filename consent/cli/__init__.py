@@ -44,7 +44,9 @@ def init(home: Home) -> None:
 @app.command(name="import")
 def import_(
     home: Home,
-    files: Annotated[list[Path], typer.Argument(help="FHIR R4 Bundles as JSON, one patient each.", exists=True)],
+    files: Annotated[
+        list[Path], typer.Argument(help="FHIR R4 Bundles as JSON, one patient each.", exists=True, dir_okay=False)
+    ],
 ) -> None:
     """Import patients' FHIR R4 Bundles: all of the named files, or none."""
     from consent.cli.records import run
@@ -55,8 +57,12 @@ def import_(
 @app.command()
 def verify(
     home: Home,
-    receipts: Annotated[Path | None, typer.Option(help="Receipts to look for, one JSON object a line.")] = None,
-    evidence: Annotated[list[Path] | None, typer.Option(help="Evidence of a release; may be repeated.")] = None,
+    receipts: Annotated[
+        Path | None, typer.Option(help="Receipts to look for, one JSON object a line.", exists=True, dir_okay=False)
+    ] = None,
+    evidence: Annotated[
+        list[Path] | None, typer.Option(help="Evidence of a release; may be repeated.", exists=True, dir_okay=False)
+    ] = None,
 ) -> None:
     """Replay chain and log of an installation, without any key; exit 6 when something does not hold."""
     from consent.cli.verify import run

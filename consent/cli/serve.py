@@ -1,16 +1,36 @@
-"""`consentry serve`: the auditor's pages on this machine."""
+"""`consentry serve`: the auditors' door on this machine, behind gunicorn."""
 
 from pathlib import Path
 
+from flask import Flask
+from gunicorn.app.base import BaseApplication
 from rich.console import Console
 
 from consent import wiring
 from consent.web import create_app
 
 
+class LocalServer(BaseApplication):
+    """Serves one application on the loopback address; requests are not written to any log."""
+
+    def __init__(self, app: Flask, port: int) -> None:
+        self._app = app
+        self._port = port
+        super().__init__()
+
+    def load_config(self) -> None:
+        """Set what differs from gunicorn's defaults."""
+        for name, value in {"bind": f"127.0.0.1:{self._port}", "threads": 4, "loglevel": "warning"}.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Flask:
+        """Return the application."""
+        return self._app
+
+
 def run(home: Path, port: int) -> None:
-    """Serve until interrupted, on the loopback address only."""
+    """Serve until interrupted."""
     with wiring.opened_for_audit(home) as room:
         app = create_app(room.store, room.origin, room.public_key)
         Console().print(f"The log of {home} is open to auditors on http://127.0.0.1:{port} (stop with Ctrl-C).")
-        app.run("127.0.0.1", port)
+        LocalServer(app, port).run()

@@ -30,10 +30,8 @@ def run(home: Path, receipts: Path | None, evidence: list[Path]) -> None:
     with wiring.opened_for_audit(home) as room:
         findings = []
         for finding in _findings(room, receipts, evidence):
-            console.print(
-                f"{'[green]holds[/]' if finding.holds else '[red]FAILS[/]'}  {finding.name:<22} {finding.seen}",
-                highlight=False,
-            )
+            verdict = "[green]holds[/]" if finding.holds else "[red]FAILS[/]"
+            console.print(f"{verdict}  {finding.name:<21} {finding.seen}", highlight=False, soft_wrap=True)
             findings.append(finding)
     failed = [finding for finding in findings if not finding.holds]
     if failed:

@@ -60,4 +60,4 @@ class Narrator:
         self.told.append(told)
         line = f"[dim]{len(self.told):>2}[/dim]  [bold]{title}[/bold]  [dim]{told.seconds:.1f} s[/dim]"
         self.console.print(line, highlight=False)
-        self.console.print(Padding(telling.seen, (0, 0, 0, 4)), highlight=False)
+        self.console.print(Padding(telling.seen, (0, 0, 0, 4), expand=False), highlight=False)

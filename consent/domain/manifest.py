@@ -19,6 +19,9 @@ from consent.domain.typed_data import Address
 
 ADDRESS_BYTES: Final = 20
 OPENING_BYTES: Final = 3 * HASH_BYTES + ADDRESS_BYTES
+_WHOLE_BELOW: Final = 2**53
+"""JSON's whole numbers are exact below this (RFC 8785)."""
+_HEX_DIGITS: Final = {"registry": 40, "block_hash": 64, "rows_root": 64, "dictionary": 64, "model": 64}
 
 
 class InvalidManifestError(ConsentError):
@@ -107,7 +110,17 @@ class Manifest:
         """Read a manifest back; raise `InvalidManifestError` unless the fields are exactly those of version 1."""
         if not isinstance(value, Mapping) or set(value) != {"version", *cls.__slots__} or value["version"] != 1:
             raise InvalidManifestError("a manifest of version 1 has exactly the published fields")
-        for name in ("release", "chain_id", "block", "block_time", "rows"):
-            if type(value[name]) is not int:
-                raise InvalidManifestError(f"the manifest's {name} is a whole number")
+        for name in cls.__slots__:
+            if not _is_sound(name, value[name]):
+                raise InvalidManifestError(f"the manifest's field {name} is of the wrong kind")
         return cls(**{name: value[name] for name in cls.__slots__})  # type: ignore[arg-type]  # checked above
+
+
+def _is_sound(name: str, member: object) -> bool:
+    if name in {"release", "chain_id", "block", "block_time", "rows"}:
+        return type(member) is int and 0 <= member < _WHOLE_BELOW
+    if name in {"parameters", "code"}:
+        return isinstance(member, Mapping)
+    if not isinstance(member, str):
+        return False
+    return name not in _HEX_DIGITS or (len(member) == _HEX_DIGITS[name] and not member.strip("0123456789abcdef"))

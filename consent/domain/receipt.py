@@ -13,6 +13,9 @@ from consent.domain.hashing import Json, canonical_json
 from consent.domain.terms import SubjectId
 
 PREFIX: Final = b"consentry/receipt/v1\n"
+_HEX_DIGITS: Final = {"commitment": (0, 64), "patient": (0, 40), "leaf": (64,), "signature": (0, 128)}
+_WHOLE_BELOW: Final = 2**53
+"""JSON's whole numbers are exact below this (RFC 8785)."""
 
 
 class InvalidReceiptError(ConsentError):
@@ -60,8 +63,15 @@ class Receipt:
         """Read a receipt back; raise `InvalidReceiptError` on missing, unknown or wrongly typed fields."""
         if not isinstance(value, Mapping) or set(value) != set(cls.__slots__):
             raise InvalidReceiptError("a receipt of version 1 has exactly the published fields")
-        integers = {"time", "index"}
         for name, member in value.items():
-            if type(member) is not (int if name in integers else str):
+            if not _is_sound(name, member):
                 raise InvalidReceiptError(f"the receipt's field {name} is of the wrong kind")
         return cls(**value)  # type: ignore[arg-type]  # names and kinds were checked above
+
+
+def _is_sound(name: str, member: object) -> bool:
+    if name in {"time", "index"}:
+        return type(member) is int and 0 <= member < _WHOLE_BELOW
+    if not isinstance(member, str):
+        return False
+    return name not in _HEX_DIGITS or (len(member) in _HEX_DIGITS[name] and not member.strip("0123456789abcdef"))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from consent.domain.checkpoint import Checkpoint
 from consent.domain.errors import ConsentError
-from consent.domain.hashing import Json
+from consent.domain.hashing import HASH_BYTES, Json
 from consent.domain.history import EMPTY_HISTORY, Event, Granted, fold
 from consent.domain.manifest import InvalidManifestError, Manifest, Opening, rows_root
 from consent.domain.merkle import leaf_hash, tree_root
@@ -64,7 +64,7 @@ class Evidence:
                 or value["version"] != 1
             ):
                 raise InvalidEvidenceError("evidence of version 1 is an object with manifest and rows")
-            openings = {bytes.fromhex(leaf): _opening(text) for leaf, text in rows.items()}
+            openings = {_leaf(leaf): _opening(text) for leaf, text in rows.items()}
             return cls(Manifest.from_json(value["manifest"]), openings)
         except (KeyError, TypeError, ValueError, InvalidManifestError) as error:
             raise InvalidEvidenceError("this evidence is damaged: download it again") from error
@@ -104,7 +104,7 @@ def audit_chain(ledger: Ledger) -> tuple[Chain, Finding]:
     head = ledger.head()
     chain = Chain.replayed(ledger.events(0, head.number))
     holds = fold(EMPTY_HISTORY, chain.events) == ledger.history(head.number)
-    seen = f"{len(chain.events)} events to block {head.number} fold to the contract's history"
+    seen = f"{len(chain.events):,} events to block {head.number} fold to the contract's history"
     return chain, Finding("chain.history", holds, seen)
 
 
@@ -115,7 +115,7 @@ def audit_log(log: AuditLog, origin: str, public_key: bytes, verify: Verifier) -
     for place, entry in enumerate(log.entries()):
         leaves.append(leaf_hash(entry.body))
         ordered &= entry.index == place and _index(entry.body) == place and leaves[-1] == entry.leaf
-    yield Finding("log.entries", ordered, f"{len(leaves)} entries, each at its place, each leaf recomputed")
+    yield Finding("log.entries", ordered, f"{len(leaves):,} entries, each at its place, each leaf recomputed")
     note = log.latest_checkpoint()
     if note is None:
         yield Finding("log.checkpoint", holds=True, seen="no checkpoint has been signed yet")
@@ -128,7 +128,7 @@ def audit_log(log: AuditLog, origin: str, public_key: bytes, verify: Verifier) -
         return
     true = checkpoint.origin == origin and checkpoint.size <= len(leaves)
     true = true and tree_root(leaves[: checkpoint.size]) == checkpoint.root
-    yield Finding("log.checkpoint", true, f"signed over the first {checkpoint.size} entries, root recomputed")
+    yield Finding("log.checkpoint", true, f"signed over the first {checkpoint.size:,} entries, root recomputed")
 
 
 def audit_receipts(
@@ -151,23 +151,30 @@ def audit_receipts(
         checked[receipt.action] = checked.get(receipt.action, 0) + 1
         if not (found and logged and signed):
             lost.append(f"{receipt.action} at entry {receipt.index}")
-    seen = f"{checked['grant']} grants, {checked['stop']} stops, {checked['erase']} erasures found"
+    seen = f"{checked['grant']:,} grants, {checked['stop']:,} stops, {checked['erase']:,} erasures found"
     yield Finding("receipts", not lost, f"not found: {lost[0]}, {len(lost)} in all" if lost else seen)
 
 
 def audit_release(evidence: Evidence, chain: Chain, ledger: Ledger) -> Iterator[Finding]:
     """Confirm for every row of a release that a consent was in force at its pinned block."""
     manifest, name = evidence.manifest, f"release.{evidence.manifest.release}"
-    block = ledger.block(manifest.block)
-    same = manifest.chain_id == ledger.domain.chain_id and manifest.registry == ledger.domain.contract.hex()
-    same = same and (block.hash.hex(), block.time) == (manifest.block_hash, manifest.block_time)
-    yield Finding(f"{name}.block", same, f"pinned to block {manifest.block} of this chain")
+    yield Finding(f"{name}.block", _is_pinned(manifest, ledger), f"pinned to block {manifest.block} of this chain")
     registered = ledger.registered_manifest(bytes.fromhex(manifest.model)) == manifest.hash()
     yield Finding(f"{name}.registered", registered, "model and manifest hashes stand on chain")
     leaves = list(evidence.openings)
     whole = len(leaves) == manifest.rows and rows_root(leaves).hex() == manifest.rows_root
-    yield Finding(f"{name}.rows", whole, f"{len(leaves)} leaves give the manifest's root")
+    yield Finding(f"{name}.rows", whole, f"{len(leaves):,} leaves give the manifest's root")
     yield _rows_finding(name, evidence, chain)
+
+
+def _is_pinned(manifest: Manifest, ledger: Ledger) -> bool:
+    """Say whether the manifest's block is one of this chain."""
+    if (manifest.chain_id, manifest.registry) != (ledger.domain.chain_id, ledger.domain.contract.hex()):
+        return False
+    if manifest.block > ledger.head().number:
+        return False
+    block = ledger.block(manifest.block)
+    return (block.hash.hex(), block.time) == (manifest.block_hash, manifest.block_time)
 
 
 def rows_without_consent(evidence: Evidence, chain: Chain) -> int:
@@ -187,14 +194,14 @@ def rows_without_consent(evidence: Evidence, chain: Chain) -> int:
 def _rows_finding(name: str, evidence: Evidence, chain: Chain) -> Finding:
     closed = sum(opening is None for opening in evidence.openings.values())
     wrong = rows_without_consent(evidence, chain)
-    seen = f"{len(evidence.openings) - closed} rows replayed, {wrong} without a consent in force"
+    seen = f"{len(evidence.openings) - closed:,} rows replayed, {wrong} without a consent in force"
     return Finding(f"{name}.consents", wrong == 0, seen + (f", {closed} no longer checkable" if closed else ""))
 
 
 def _acted_on(receipt: Receipt, key: Key, chain: Chain, waiting: set[Key], stopped: set[Key]) -> bool:
     """Say whether what a receipt acknowledges is done or on its way; a grant that was stopped first needs no more."""
     if receipt.action == "grant":
-        return key in chain.grants or key in waiting or key in stopped
+        return key in chain.grants or key in chain.revoked_block or key in waiting or key in stopped
     if receipt.action == "stop":
         return key in chain.revoked_block or key in waiting
     return receipt.action == "erase"
@@ -206,8 +213,17 @@ def _waiting(outbox: Outbox) -> Iterator[OutboxItem]:
 
 
 def _index(body: bytes) -> int:
-    index = json.loads(body).get("index")
-    return index if isinstance(index, int) else -1
+    try:
+        return int(json.loads(body)["index"])
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return -1
+
+
+def _leaf(text: str) -> bytes:
+    leaf = bytes.fromhex(text)
+    if len(leaf) != HASH_BYTES:
+        raise InvalidEvidenceError("a row's leaf is 64 hex digits")
+    return leaf
 
 
 def _opening(text: Json) -> Opening | None:

@@ -1,5 +1,6 @@
 """The records database as a `Store`: one transaction at a time writes, every commit is on disk before it returns."""
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -8,12 +9,18 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from consent.adapters.sql.consents import SqlConsents, SqlOutbox, SqlPatients
 from consent.adapters.sql.ledger import SqlProjection
 from consent.adapters.sql.log import SqlAuditLog
 from consent.adapters.sql.studies import SqlStudies
+from consent.domain.errors import ConsentError
+
+
+class RecordsUnavailableError(ConsentError):
+    """The records database is busy, damaged or refuses a row; nothing of the transaction was kept, try again."""
 
 
 def open_records(path: Path) -> Engine:
@@ -85,6 +92,14 @@ class SqlStore:
 
     @contextmanager
     def _transaction(self, start: str) -> Iterator[SqlUnit]:
+        try:
+            with self._begun(start) as unit:
+                yield unit
+        except (DBAPIError, sqlite3.Error) as error:
+            raise RecordsUnavailableError("the records database cannot be read or written now") from error
+
+    @contextmanager
+    def _begun(self, start: str) -> Iterator[SqlUnit]:
         with self.engine.connect() as connection:
             connection.exec_driver_sql(start)
             try:
