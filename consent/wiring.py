@@ -10,15 +10,12 @@ operator/             what only the operator holds: root key, chain keys, log ke
 
 import json
 import os
-import re
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
-from typing import Any
 
 import migrations
 from consent.adapters.chain_keys import ChainKeys
@@ -26,8 +23,8 @@ from consent.adapters.embedded_chain import EmbeddedChain
 from consent.adapters.signing import LogKey, recover, verifies
 from consent.adapters.sql import SqlStore, open_records
 from consent.domain.errors import ConsentError
+from consent.domain.identity import Identity, InvalidIdentityError
 from consent.ports import Ledger
-from consent.services.auditing import Verifier
 from consent.services.book import ConsentBook
 from consent.services.erasure import Erasure
 from consent.services.evidence import EvidenceRoom
@@ -137,16 +134,16 @@ def create(settings: Settings, clock: Clock = utc_now) -> None:
     keys = open_keys(places.keys)
     migrations.upgrade(keys, "keys")
     KeyTree.create(keys, PassphraseFile.create(places.root_key, settings.passphrase), settings.replicas, tenant)
-    EmbeddedChain.create(places.chain, chain_keys, genesis_time=int(clock().timestamp())).close()
-    public = {"version": 1, "tenant": tenant, "origin": f"consentry/{tenant}", "log_key": log_key.public_key.hex()}
-    write_private(places.public, json.dumps(public, indent=2).encode(), mode=0o644)
+    with EmbeddedChain.create(places.chain, chain_keys, genesis_time=int(clock().timestamp())) as chain:
+        identity = Identity(tenant, log_key.public_key.hex(), chain.domain.chain_id, chain.domain.contract.hex())
+    write_private(places.public, json.dumps(identity.to_json(), indent=2).encode(), mode=0o644)
 
 
 @contextmanager
 def opened(settings: Settings, clock: Clock = utc_now) -> Iterator[Installation]:
     """Open an installation for everything; one process at a time, for the chain's file has one writer."""
     places = Places(settings.home)
-    public = read_public(places)
+    identity = read_identity(places.public)
     with ExitStack() as stack:
         chain_keys = ChainKeys.from_json(json.loads(places.chain_keys.read_bytes()))
         ledger = stack.enter_context(EmbeddedChain.open(places.chain, chain_keys))
@@ -154,8 +151,8 @@ def opened(settings: Settings, clock: Clock = utc_now) -> Iterator[Installation]
         stack.callback(store.engine.dispose)
         stack.callback(keys_engine.dispose)
         root = PassphraseFile.open(places.root_key, settings.passphrase)
-        keys = KeyTree.open(keys_engine, root, settings.replicas, public["tenant"])
-        log = Log(public["origin"], LogKey.open(places.log_key, settings.passphrase))
+        keys = KeyTree.open(keys_engine, root, settings.replicas, identity.tenant)
+        log = Log(identity.origin, LogKey.open(places.log_key, settings.passphrase))
         yield _wired(places, store, keys, ledger, log, settings, clock)
 
 
@@ -195,38 +192,47 @@ class AuditRoom:
     places: Places
     store: SqlStore
     ledger: Ledger
-    origin: str
-    public_key: bytes
-    verify: Verifier
+    identity: Identity
+
+    @property
+    def origin(self) -> str:
+        """The log's name."""
+        return self.identity.origin
+
+    @property
+    def public_key(self) -> bytes:
+        """The log's Ed25519 public key, 32 bytes."""
+        return self.identity.public_key
+
+    def verify(self, message: bytes, signature: bytes) -> bool:
+        """Say whether the log key signed a message."""
+        return verifies(self.public_key, message, signature)
 
 
 @contextmanager
 def opened_for_audit(home: Path) -> Iterator[AuditRoom]:
     """Open an installation's folder to read and check it; raise `InstallationError` when it holds none."""
     places = Places(home)
-    public = read_public(places)
-    public_key = bytes.fromhex(public["log_key"])
+    identity = read_identity(places.public)
     if not places.records.is_file() or not places.chain.is_file():
         raise InstallationError("the records or the chain of this installation are missing: restore their files")
     with ExitStack() as stack:
         ledger = stack.enter_context(EmbeddedChain.read_only(places.chain))
         store = SqlStore(open_records(places.records))
         stack.callback(store.engine.dispose)
-        yield AuditRoom(places, store, ledger, public["origin"], public_key, partial(verifies, public_key))
+        yield AuditRoom(places, store, ledger, identity)
 
 
-def read_public(places: Places) -> dict[str, Any]:
-    """Read what anyone may know of an installation; raise `InstallationError` when there is none."""
+def read_identity(path: Path) -> Identity:
+    """Read `installation.json`, an installation's own or an auditor's copy; raise `InstallationError`."""
     try:
-        public = json.loads(places.public.read_bytes())
-    except (OSError, ValueError) as error:
+        return Identity.from_json(json.loads(path.read_bytes()))
+    except OSError as error:
         raise InstallationError(
-            "there is no installation in this folder: make one with `consentry init`, or `make demo`"
+            "no installation is in this folder: `consentry init` or `make demo` makes one"
         ) from error
-    match public:
-        case {"tenant": str(), "origin": str(), "log_key": str(key)} if re.fullmatch("[0-9a-f]{64}", key):
-            return dict(public)
-    raise InstallationError("installation.json is damaged: restore it from a copy")
+    except (ValueError, InvalidIdentityError) as error:
+        raise InstallationError("installation.json is damaged: restore it from a copy") from error
 
 
 def write_private(path: Path, content: bytes, mode: int = 0o600) -> None:

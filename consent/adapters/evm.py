@@ -4,6 +4,7 @@ The rules are those of the Prague fork under proof of stake. While py-evm builds
 (`eth.chains.base.MiningChain.mine_all`); the store keeps all of that or nothing.
 """
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -31,6 +32,10 @@ from consent.domain.errors import LedgerMismatchError, LedgerRejectedError, Ledg
 from consent.domain.hashing import keccak
 from consent.domain.typed_data import Address
 from consent.ports import Head, Mined
+
+# py-evm and py-ecc raise it to 100,000 as they are imported: then JSON from strangers, nested that deep, overflows the
+# C stack and ends this process. Our contracts call nothing; Python's own default is enough for them.
+sys.setrecursionlimit(1000)
 
 BLOCK_GAS: Final = 30_000_000
 

@@ -177,7 +177,7 @@ def _only_patient(resources: list[Mapping[str, Any]]) -> Mapping[str, Any]:
 
 def _identifier(patient: Mapping[str, Any]) -> str:
     """Return the patient's first identifier with system and value, as `system|value`."""
-    for identifier in patient.get("identifier", []):
+    for identifier in patient.get("identifier") or []:
         if identifier.get("system") and identifier.get("value"):
             return f"{identifier['system']}|{identifier['value']}"
     raise FhirError("the Patient has no identifier with system and value: add the hospital's own")
@@ -220,7 +220,8 @@ def _category(place: int, resource: Mapping[str, Any]) -> Category:
     known = CATEGORY_BY_TYPE.get(resource["resourceType"])
     if known is not None:
         return known
-    for concept in resource.get("category", []) if resource["resourceType"] == "Observation" else []:
+    concepts = resource.get("category") if resource["resourceType"] == "Observation" else None
+    for concept in concepts or []:
         for coding in concept.get("coding") or []:
             if coding.get("code") in CATEGORY_BY_CODE:
                 return CATEGORY_BY_CODE[coding["code"]]

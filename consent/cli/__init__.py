@@ -58,16 +58,22 @@ def import_(
 def verify(
     home: Home,
     receipts: Annotated[
-        Path | None, typer.Option(help="Receipts to look for, one JSON object a line.", exists=True, dir_okay=False)
+        Path | None, typer.Option(exists=True, dir_okay=False, help="Receipts, one JSON object a line.")
     ] = None,
     evidence: Annotated[
-        list[Path] | None, typer.Option(help="Evidence of a release; may be repeated.", exists=True, dir_okay=False)
+        list[Path] | None, typer.Option(exists=True, dir_okay=False, help="Evidence of a release; repeatable.")
+    ] = None,
+    checkpoint: Annotated[
+        list[Path] | None, typer.Option(exists=True, dir_okay=False, help="A checkpoint kept; repeatable.")
+    ] = None,
+    trusted: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="Your own copy of installation.json.")
     ] = None,
 ) -> None:
     """Replay chain and log of an installation, without any key; exit 6 when something does not hold."""
-    from consent.cli.verify import run
+    from consent.cli.verify import Held, run
 
-    run(home, receipts, evidence or [])
+    run(home, Held(receipts, evidence or [], checkpoint or [], trusted).with_what_lies_beside(home))
 
 
 @app.command()

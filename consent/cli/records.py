@@ -17,8 +17,15 @@ def run(home: Path, files: list[Path]) -> None:
     received = [_read(path) for path in track(files, "Validating", console=console, transient=True)]
     with wiring.opened(Settings.read(home)) as installation:
         subjects = installation.records.deposit(received, wiring.utc_now())
-    records = sum(len(person.contents) for person in received)
-    Console().print(f"{len(set(subjects))} patients, {records} records sealed.")
+        kept = [
+            (subject, len(person.contents))
+            for subject, person in zip(subjects, received, strict=True)
+            if subject not in installation.book.blocked
+        ]
+    patients, records = len({subject for subject, _ in kept}), sum(count for _, count in kept)
+    Console().print(f"{patients} patients, {records} records sealed.")
+    if len(kept) < len(received):
+        Console().print(f"{len(received) - len(kept)} files left out: these people were erased.")
 
 
 def _read(path: Path) -> ReceivedRecords:

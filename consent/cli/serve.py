@@ -10,7 +10,7 @@ from consent import wiring
 from consent.web import create_app
 
 
-class LocalServer(BaseApplication):
+class LocalServer(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
     """Serves one application on the loopback address; requests are not written to any log."""
 
     def __init__(self, app: Flask, port: int) -> None:

@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
@@ -15,21 +16,42 @@ from consent.services.auditing import (
     Finding,
     InvalidEvidenceError,
     audit_chain,
+    audit_identity,
+    audit_known_checkpoint,
     audit_log,
     audit_receipts,
     audit_release,
+    erased_people,
 )
 from consent.wiring import AuditRoom
 
 
-def run(home: Path, receipts: Path | None, evidence: list[Path]) -> None:
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What an auditor holds of their own: files of receipts, evidence and checkpoints, and a copy of the identity."""
+
+    receipts: Path | None
+    evidence: list[Path]
+    checkpoints: list[Path]
+    trusted: Path | None
+
+    def with_what_lies_beside(self, home: Path) -> "Held":
+        """Take, where nothing was named, what the demo's patients and its auditor left beside the installation."""
+        beside = home / "patients" / "receipts.jsonl"
+        return Held(
+            self.receipts or (beside if beside.exists() else None),
+            self.evidence or sorted((home / "auditor").glob("release-*.json")),
+            self.checkpoints or sorted((home / "auditor").glob("checkpoint-*.txt")),
+            self.trusted,
+        )
+
+
+def run(home: Path, held: Held) -> None:
     """Print each finding; exit 6 naming the first that does not hold."""
     console = Console()
-    receipts = receipts or _existing(home / "patients" / "receipts.jsonl")
-    evidence = evidence or sorted((home / "auditor").glob("release-*.json"))
     with wiring.opened_for_audit(home) as room:
         findings = []
-        for finding in _findings(room, receipts, evidence):
+        for finding in _findings(room, held):
             verdict = "[green]holds[/]" if finding.holds else "[red]FAILS[/]"
             console.print(f"{verdict}  {finding.name:<21} {finding.seen}", highlight=False, soft_wrap=True)
             findings.append(finding)
@@ -40,15 +62,20 @@ def run(home: Path, receipts: Path | None, evidence: list[Path]) -> None:
     console.print(f"All {len(findings)} checks hold.", highlight=False)
 
 
-def _findings(room: AuditRoom, receipts: Path | None, evidence: list[Path]) -> Iterator[Finding]:
+def _findings(room: AuditRoom, held: Held) -> Iterator[Finding]:
+    yield from audit_identity(room.ledger, room.identity, wiring.read_identity(held.trusted) if held.trusted else None)
     chain, history = audit_chain(room.ledger)
     yield history
     with room.store.reading() as unit:
         yield from audit_log(unit.log, room.origin, room.public_key, room.verify)
-        if receipts:
-            yield from audit_receipts(_receipts(receipts), unit.log, unit.outbox, chain, room.verify)
-    for path in evidence:
-        yield from audit_release(_evidence(path), chain, room.ledger)
+        for path in held.checkpoints:
+            note = path.read_text(encoding="utf-8")
+            yield audit_known_checkpoint(unit.log, note, room.origin, room.public_key, room.verify)
+        if held.receipts:
+            yield from audit_receipts(_receipts(held.receipts), unit.log, unit.outbox, chain, room.verify)
+        erased = erased_people(unit.log)
+    for path in held.evidence:
+        yield from audit_release(_evidence(path), chain, room.ledger, erased)
 
 
 def _receipts(path: Path) -> list[Receipt]:
@@ -65,7 +92,3 @@ def _evidence(path: Path) -> Evidence:
         return Evidence.from_json(json.loads(path.read_text(encoding="utf-8")))
     except ValueError as error:
         raise InvalidEvidenceError("the evidence is not JSON: download it again") from error
-
-
-def _existing(path: Path) -> Path | None:
-    return path if path.exists() else None

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from consent.adapters.sql import SqlStore, open_records
 from consent.settings import Settings
-from consent.wiring import Places, read_public
+from consent.wiring import Places, read_identity
 from vault import Access, Admission, Admitted, KeyTree, PassphraseFile, Vault, VaultError, open_keys
 
 
@@ -68,7 +68,7 @@ class Adversary:
         store = SqlStore(open_records(self.workspace / places.records.name))
         try:
             root = PassphraseFile.open(places.root_key, self.settings.passphrase)
-            vault = Vault(tenant := read_public(places)["tenant"], KeyTree.open(engine, root, replicas, tenant))
+            vault = Vault(tenant := read_identity(places.public).tenant, KeyTree.open(engine, root, replicas, tenant))
             access = Access("adversary", "none", "train", frozenset(), self.categories)
             with store.reading() as unit:
                 openings = list(vault.read(unit.connection, EverOpenGate(self.categories), access, [self.subject]))

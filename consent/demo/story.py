@@ -192,6 +192,7 @@ def _train(story: Story, installation: Installation, title: str) -> Trained:
         evidence = installation.evidence.of_release(trained.stored)
         _save(story.home / "auditor" / f"release-{trained.stored.release}.json", evidence.to_json())
         telling.say(_training_line(trained))
+    _checkpoint(story, installation)
     story.evidence.append(evidence)
     if trained.stored.release == 1:
         comparison = trained.evaluation.comparisons[0]
@@ -294,8 +295,7 @@ def _erase(story: Story, installation: Installation, subject: SubjectId) -> None
             "a copy of both databases, made before, opened their records; "
             "with every key that is left, neither it nor the databases do"
         )
-    with installation.store.begin() as unit:
-        installation.log.checkpoint(unit)
+    _checkpoint(story, installation)
 
 
 def _audit(story: Story) -> None:
@@ -335,6 +335,13 @@ def _keep(story: Story, receipts: Sequence[Receipt]) -> None:
     path.parent.mkdir(exist_ok=True)
     with path.open("a", encoding="utf-8") as file:
         file.writelines(json.dumps(receipt.to_json()) + "\n" for receipt in receipts)
+
+
+def _checkpoint(story: Story, installation: Installation) -> None:
+    """The auditor takes a signed checkpoint home."""
+    with installation.store.begin() as unit:
+        note, size = installation.log.checkpoint(unit), unit.log.size()
+    (story.home / "auditor" / f"checkpoint-{size:07}.txt").write_text(note, encoding="utf-8")
 
 
 def _save(path: Path, value: Json) -> None:

@@ -7,5 +7,5 @@
 | `data_use`, `decision` | whether a purpose fits, whether one access is permitted |
 | `history` | the registry's events and the hash they fold to |
 | `merkle`, `checkpoint`, `entry` | the log and its proofs |
-| `receipt`, `manifest` | what a patient keeps, what a model answers for |
+| `receipt`, `manifest`, `identity` | what a patient keeps, what a model answers for |
 """

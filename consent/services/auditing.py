@@ -10,9 +10,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from consent.domain.checkpoint import Checkpoint
+from consent.domain.entry import Action
 from consent.domain.errors import ConsentError
 from consent.domain.hashing import HASH_BYTES, Json
 from consent.domain.history import EMPTY_HISTORY, Event, Granted, fold
+from consent.domain.identity import Identity
 from consent.domain.manifest import InvalidManifestError, Manifest, Opening, rows_root
 from consent.domain.merkle import leaf_hash, tree_root
 from consent.domain.note import open_note
@@ -131,6 +133,26 @@ def audit_log(log: AuditLog, origin: str, public_key: bytes, verify: Verifier) -
     yield Finding("log.checkpoint", true, f"signed over the first {checkpoint.size:,} entries, root recomputed")
 
 
+def audit_identity(ledger: Ledger, identity: Identity, trusted: Identity | None) -> Iterator[Finding]:
+    """Check that the chain is the one that the installation names, and the installation the one the auditor knows."""
+    same = (ledger.domain.chain_id, ledger.domain.contract.hex()) == (identity.chain_id, identity.registry)
+    yield Finding("chain.identity", same, f"chain {identity.chain_id}, registry 0x{identity.registry}")
+    if trusted is not None:
+        yield Finding("installation", identity == trusted, "log key, chain and registry against the auditor's own copy")
+
+
+def audit_known_checkpoint(log: AuditLog, note: str, origin: str, public_key: bytes, verify: Verifier) -> Finding:
+    """Check that the log still begins with what a checkpoint that the auditor kept was signed over."""
+    try:
+        text, _ = open_note(note, {origin: (public_key, verify)})
+        checkpoint = Checkpoint.from_text(text)
+    except ConsentError as error:
+        return Finding("log.known_checkpoint", holds=False, seen=str(error))
+    leaves = [leaf_hash(entry.body) for entry in log.entries(0, checkpoint.size)]
+    holds = checkpoint.size == len(leaves) and tree_root(leaves) == checkpoint.root
+    return Finding("log.known_checkpoint", holds, f"the first {checkpoint.size:,} entries are those signed then")
+
+
 def audit_receipts(
     receipts: Iterable[Receipt], log: AuditLog, outbox: Outbox, chain: Chain, verify: Verifier
 ) -> Iterator[Finding]:
@@ -155,8 +177,17 @@ def audit_receipts(
     yield Finding("receipts", not lost, f"not found: {lost[0]}, {len(lost)} in all" if lost else seen)
 
 
-def audit_release(evidence: Evidence, chain: Chain, ledger: Ledger) -> Iterator[Finding]:
-    """Confirm for every row of a release that a consent was in force at its pinned block."""
+def erased_people(log: AuditLog) -> int:
+    """Count the erasures that the log calls final: so many people's rows can no longer be opened, and no more."""
+    bodies = (json.loads(entry.body) for entry in log.entries() if b'"FINAL"' in entry.body)
+    return sum(body["action"] == Action.ERASE and body["verdict"] == "FINAL" for body in bodies)
+
+
+def audit_release(evidence: Evidence, chain: Chain, ledger: Ledger, erased: int = 0) -> Iterator[Finding]:
+    """Confirm for every row of a release that a consent was in force at its pinned block.
+
+    Rows that nobody can open any more are allowed for as many people as were `erased`, and never count as passed.
+    """
     manifest, name = evidence.manifest, f"release.{evidence.manifest.release}"
     yield Finding(f"{name}.block", _is_pinned(manifest, ledger), f"pinned to block {manifest.block} of this chain")
     registered = ledger.registered_manifest(bytes.fromhex(manifest.model)) == manifest.hash()
@@ -164,7 +195,7 @@ def audit_release(evidence: Evidence, chain: Chain, ledger: Ledger) -> Iterator[
     leaves = list(evidence.openings)
     whole = len(leaves) == manifest.rows and rows_root(leaves).hex() == manifest.rows_root
     yield Finding(f"{name}.rows", whole, f"{len(leaves):,} leaves give the manifest's root")
-    yield _rows_finding(name, evidence, chain)
+    yield _rows_finding(name, evidence, chain, erased)
 
 
 def _is_pinned(manifest: Manifest, ledger: Ledger) -> bool:
@@ -191,11 +222,12 @@ def rows_without_consent(evidence: Evidence, chain: Chain) -> int:
     return wrong
 
 
-def _rows_finding(name: str, evidence: Evidence, chain: Chain) -> Finding:
+def _rows_finding(name: str, evidence: Evidence, chain: Chain, erased: int) -> Finding:
     closed = sum(opening is None for opening in evidence.openings.values())
     wrong = rows_without_consent(evidence, chain)
     seen = f"{len(evidence.openings) - closed:,} rows replayed, {wrong} without a consent in force"
-    return Finding(f"{name}.consents", wrong == 0, seen + (f", {closed} no longer checkable" if closed else ""))
+    checkable = f", {closed} no longer checkable ({erased} people erased)" if closed else ""
+    return Finding(f"{name}.consents", wrong == 0 and closed <= erased, seen + checkable)
 
 
 def _acted_on(receipt: Receipt, key: Key, chain: Chain, waiting: set[Key], stopped: set[Key]) -> bool:

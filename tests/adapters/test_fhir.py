@@ -151,6 +151,8 @@ REFUSED: dict[str, tuple[bytes, str]] = {
         NAMES_ANOTHER,
     ),
     "no identifier": (bundle({"resourceType": "Patient", "id": "p1"}), "no identifier"),
+    "nothing as identifier": (bundle(PATIENT | {"identifier": None}), "no identifier"),
+    "nothing as category": (bundle(PATIENT, CREATININE | {"category": None}), "no category covers"),
     "an identifier without system": (bundle(PATIENT | {"identifier": [{"value": "17"}]}), "no identifier"),
     "a type of R5 only": (bundle(PATIENT, {"resourceType": "Transport"}), "entry 1 is of a type"),
     "a type that is a path": (bundle(PATIENT, {"resourceType": "../Patient"}), "entry 1 is of a type"),
@@ -235,3 +237,12 @@ def test_a_bundle_of_misshapen_parts_raises_nothing_but_the_one_error(
         read_bundle(bundle(PATIENT, misshapen))
     with suppress(FhirError):
         read_bundle(bundle(misshapen))
+
+
+def test_nesting_without_end_is_refused_beside_the_chain_too() -> None:
+    """The chain's libraries raise Python's recursion limit so far that such a file would end the process."""
+    from consent.adapters.evm import BLOCK_GAS
+
+    assert BLOCK_GAS
+    with pytest.raises(FhirError, match="not JSON"):
+        read_bundle(b'{"a":' * 100_000)

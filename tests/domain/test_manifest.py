@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consent.domain.hashing import sha256
+from consent.domain.hashing import Json, sha256
 from consent.domain.manifest import InvalidManifestError, Manifest, Opening, rows_root
 from consent.domain.merkle import leaf_hash, tree_root
 from consent.domain.typed_data import Address
@@ -45,7 +45,7 @@ def test_every_field_is_hashed(name: str) -> None:
     assert replace(MANIFEST, **{name: "other"}).hash() != MANIFEST.hash()  # type: ignore[arg-type]  # whatever differs
 
 
-WRONG = {
+WRONG: dict[str, Json] = {
     "no object": [],
     "another version": MANIFEST.to_json() | {"version": 2},
     "a field missing": {k: v for k, v in MANIFEST.to_json().items() if k != "rows"},

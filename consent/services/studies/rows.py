@@ -32,14 +32,23 @@ def training_rows(
 
 
 def _resources(opened: OpenedRecords) -> dict[str, list[Mapping[str, Any]]]:
-    """Parse a person's admitted resources by category, those outside the admitted window left out."""
-    resources: dict[str, list[Mapping[str, Any]]] = {}
+    """Parse a person's admitted resources by category, those outside the admitted window left out.
+
+    A resource that came again, in a later version of its record, replaces the one with its type and id.
+    """
+    newest: dict[str, dict[object, Mapping[str, Any]]] = {}
     for record in opened.records:
-        parsed = (json.loads(line) for line in record.content.splitlines())
-        undated = record.category == Category.DEMOGRAPHICS
-        kept = (resource for resource in parsed if _within(resource_date(resource), opened.admitted, undated=undated))
-        resources.setdefault(record.category, []).extend(kept)
-    return resources
+        of_category = newest.setdefault(record.category, {})
+        for place, line in enumerate(record.content.splitlines()):
+            resource = json.loads(line)
+            anonymous = (record.version, place)
+            of_category[(resource["resourceType"], resource["id"]) if "id" in resource else anonymous] = resource
+    return {category: _admitted(category, found.values(), opened.admitted) for category, found in newest.items()}
+
+
+def _admitted(category: str, resources: Iterable[Mapping[str, Any]], admitted: Admitted) -> list[Mapping[str, Any]]:
+    undated = category == Category.DEMOGRAPHICS
+    return [resource for resource in resources if _within(resource_date(resource), admitted, undated=undated)]
 
 
 def _within(day: date | None, admitted: Admitted, *, undated: bool) -> bool:

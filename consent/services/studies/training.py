@@ -113,7 +113,7 @@ class Training:
         content = fitted.model.to_bytes()
         with self.store.reading() as unit:
             earlier = unit.studies.releases(study.reference.id)
-        _require_new(sha256(content), earlier)
+        self._require_new(sha256(content), earlier)
         openings = {row.subject: self._opening(row) for row in fitted.rows}
         manifest = Manifest(
             study=study.reference.id,
@@ -137,6 +137,20 @@ class Training:
         self._keep(stored, manifest, openings)
         self._settle(stored.study)
         return Trained(stored, manifest, fitted.model, fitted.evaluation, fitted.rows, fitted.gate.refused)
+
+    def _require_new(self, model: bytes, earlier: Sequence[StoredRelease]) -> None:
+        """Refuse what the registry has seen: it takes a model hash once, with one manifest, and retired is for ever.
+
+        The current release is retired all the same when its rows are no longer those that consent.
+        """
+        if earlier and earlier[-1].model_hash == model:
+            raise TrainingError("nothing changed since the last release: it stands as it is")
+        if model in {release.model_hash for release in earlier}:
+            self._retire(earlier[-1])
+            raise TrainingError(
+                "an earlier, retired release is this very model, and the current one is retired now too: "
+                "change a parameter, such as rounds"
+            )
 
     def _opening(self, row: TrainingRow) -> Opening:
         patients = {entry.commitment: entry.patient for entry in self.book.entries(row.subject)}
@@ -166,13 +180,16 @@ class Training:
         with self.store.reading() as unit:
             releases = unit.studies.releases(study_id)
         for old in releases[:-1]:
-            if self.ledger.model_status(old.model_hash) in {ModelStatus.ACTIVE, ModelStatus.SUSPENDED}:
-                self.ledger.set_model_status(old.model_hash, ModelStatus.RETIRED)
-                self._say(Action.RETIRE, "RETIRED", old)
+            self._retire(old)
         for newest in releases[-1:]:
             if self.ledger.model_status(newest.model_hash) is ModelStatus.UNKNOWN:
                 self.ledger.register_model(newest.model_hash, sha256(newest.manifest))
                 self._say(Action.RELEASE, "ACTIVE", newest)
+
+    def _retire(self, old: StoredRelease) -> None:
+        if self.ledger.model_status(old.model_hash) in {ModelStatus.ACTIVE, ModelStatus.SUSPENDED}:
+            self.ledger.set_model_status(old.model_hash, ModelStatus.RETIRED)
+            self._say(Action.RETIRE, "RETIRED", old)
 
     def _say(self, action: Action, state: str, release: StoredRelease) -> None:
         facts: dict[str, Json] = {"release": release.release, "model": release.model_hash.hex()}
@@ -210,14 +227,6 @@ class _Fitted:
     rows: Sequence[TrainingRow]
     model: Model
     evaluation: Evaluation
-
-
-def _require_new(model: bytes, earlier: Sequence[StoredRelease]) -> None:
-    """Refuse what the registry has seen: it takes a model hash once, with one manifest, and retired is for ever."""
-    if earlier and earlier[-1].model_hash == model:
-        raise TrainingError("nothing changed since the last release: it stands as it is")
-    if model in {release.model_hash for release in earlier}:
-        raise TrainingError("an earlier, retired release is this very model: change a parameter, such as rounds")
 
 
 def _access(study: Study, dictionary: Dictionary) -> Access:
