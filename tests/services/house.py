@@ -110,6 +110,7 @@ def patient_bundle(number: int, creatinine: float | None = None) -> bytes:
 def _observation(number: int, category: str, code: str, day: date) -> dict[str, Any]:
     return {
         "resourceType": "Observation",
+        "id": f"{category}-{number}",
         "status": "final",
         "category": [{"coding": [{"code": category}]}],
         "code": {"coding": [{"system": "http://loinc.org", "code": code}]},
