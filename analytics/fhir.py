@@ -56,13 +56,15 @@ def resource_moment(resource: Resource) -> Moment | None:
 
 @lru_cache(maxsize=65536)
 def _moment(text: str) -> Moment | None:
-    """Read a FHIR date, dateTime or instant; a time without a zone is taken as UTC."""
+    """Read a FHIR date, dateTime or instant; a time without a zone is in UTC, one with a 60th second is none."""
     if len(text) < _DAY:
         return None
-    day = date.fromisoformat(text[:_DAY])
+    try:
+        day, instant = date.fromisoformat(text[:_DAY]), datetime.fromisoformat(text)
+    except ValueError:
+        return None
     if len(text) == _DAY:
         return day, 0.0
-    instant = datetime.fromisoformat(text)
     return day, (instant if instant.tzinfo else instant.replace(tzinfo=UTC)).timestamp()
 
 

@@ -290,8 +290,8 @@ class Studies(Protocol):
     def releases(self, study: str) -> Sequence[StoredRelease]:
         """Return a study's releases, oldest first."""
 
-    def openings(self, model_hash: bytes) -> Sequence[StoredOpening]:
-        """Return a model's sealed openings in the order of their leaves."""
+    def openings(self, study: str, release: int) -> Sequence[StoredOpening]:
+        """Return a release's sealed openings in the order of their leaves."""
 
 
 class Unit(Protocol):

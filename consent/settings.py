@@ -2,7 +2,7 @@
 
 | variable | meaning |
 | --- | --- |
-| `CONSENTRY_PASSPHRASE_FILE` | file whose first line opens the installation's keys |
+| `CONSENTRY_PASSPHRASE_FILE` | file whose first line opens the keys; where unset, `operator/passphrase` |
 | `CONSENTRY_REPLICAS` | two or more folders for copies of the epoch key, separated by `:`; best on different disks |
 | `CONSENTRY_MAX_STALENESS` | seconds without a fresh reading of the ledger after which every access is refused (120) |
 """

@@ -24,6 +24,7 @@ from consent.adapters.signing import LogKey, recover, verifies
 from consent.adapters.sql import SqlStore, open_records
 from consent.domain.errors import ConsentError
 from consent.domain.identity import Identity, InvalidIdentityError
+from consent.domain.typed_data import Address
 from consent.ports import Ledger
 from consent.services.book import ConsentBook
 from consent.services.erasure import Erasure
@@ -95,7 +96,7 @@ class Places:
     @property
     def log_key(self) -> Path:
         """The log's signing key, under the passphrase."""
-        return self.operator / "log-key.pem"
+        return self.operator / "log-key"
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,16 +125,19 @@ def create(settings: Settings, clock: Clock = utc_now) -> None:
     places = Places(settings.home)
     if places.public.exists():
         raise InstallationError("this folder holds an installation already: name another, or open this one")
+    if any(part.exists() for part in (places.records, places.keys, places.chain, places.root_key)):
+        raise InstallationError("this folder holds parts of an installation: restore installation.json, or empty it")
     places.operator.mkdir(parents=True, exist_ok=True)
     places.operator.chmod(0o700)
     tenant = secrets.token_hex(16)
-    log_key = LogKey.create(places.log_key, settings.passphrase)
+    root = PassphraseFile.create(places.root_key, settings.passphrase)
+    log_key = LogKey.create(places.log_key, root.wrap)
     chain_keys = ChainKeys.draw()
     write_private(places.chain_keys, json.dumps(chain_keys.to_json()).encode())
     migrations.upgrade(open_records(places.records), "records")
     keys = open_keys(places.keys)
     migrations.upgrade(keys, "keys")
-    KeyTree.create(keys, PassphraseFile.create(places.root_key, settings.passphrase), settings.replicas, tenant)
+    KeyTree.create(keys, root, settings.replicas, tenant)
     with EmbeddedChain.create(places.chain, chain_keys, genesis_time=int(clock().timestamp())) as chain:
         identity = Identity(tenant, log_key.public_key.hex(), chain.domain.chain_id, chain.domain.contract.hex())
     write_private(places.public, json.dumps(identity.to_json(), indent=2).encode(), mode=0o644)
@@ -145,15 +149,32 @@ def opened(settings: Settings, clock: Clock = utc_now) -> Iterator[Installation]
     places = Places(settings.home)
     identity = read_identity(places.public)
     with ExitStack() as stack:
-        chain_keys = ChainKeys.from_json(json.loads(places.chain_keys.read_bytes()))
-        ledger = stack.enter_context(EmbeddedChain.open(places.chain, chain_keys))
+        ledger = stack.enter_context(EmbeddedChain.open(places.chain, _chain_keys(places)))
         store, keys_engine = SqlStore(open_records(places.records)), open_keys(places.keys)
         stack.callback(store.engine.dispose)
         stack.callback(keys_engine.dispose)
         root = PassphraseFile.open(places.root_key, settings.passphrase)
         keys = KeyTree.open(keys_engine, root, settings.replicas, identity.tenant)
-        log = Log(identity.origin, LogKey.open(places.log_key, settings.passphrase))
-        yield _wired(places, store, keys, ledger, log, settings, clock)
+        log = Log(identity.origin, LogKey.open(places.log_key, root.unwrap))
+        installation = _wired(places, store, keys, ledger, log, settings, clock)
+        installation.projection.follow(clock())
+        installation.erasure.resume()
+        yield installation
+        _sign(installation)
+
+
+def _sign(installation: Installation) -> None:
+    """Leave no entry unsigned behind."""
+    with installation.store.begin() as unit:
+        if unit.log.size():
+            installation.log.checkpoint(unit)
+
+
+def _chain_keys(places: Places) -> ChainKeys:
+    try:
+        return ChainKeys.from_json(json.loads(places.chain_keys.read_bytes()))
+    except (OSError, ValueError) as error:
+        raise InstallationError("the chain's keys are missing or damaged: restore operator/chain-keys.json") from error
 
 
 def _wired(
@@ -208,6 +229,10 @@ class AuditRoom:
         """Say whether the log key signed a message."""
         return verifies(self.public_key, message, signature)
 
+    def recover(self, digest: bytes, signature: bytes) -> Address | None:
+        """Return who signed a digest with a compact signature."""
+        return recover(digest, signature)
+
 
 @contextmanager
 def opened_for_audit(home: Path) -> Iterator[AuditRoom]:
@@ -218,7 +243,7 @@ def opened_for_audit(home: Path) -> Iterator[AuditRoom]:
         raise InstallationError("the records or the chain of this installation are missing: restore their files")
     with ExitStack() as stack:
         ledger = stack.enter_context(EmbeddedChain.read_only(places.chain))
-        store = SqlStore(open_records(places.records))
+        store = SqlStore(open_records(places.records, read_only=True))
         stack.callback(store.engine.dispose)
         yield AuditRoom(places, store, ledger, identity)
 

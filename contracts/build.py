@@ -42,13 +42,14 @@ def compile_contract(source: str) -> str:
         optimize=OptimizationLevel.from_string(SETTINGS["optimize"]),
         experimental_codegen=SETTINGS["experimental_codegen"],
     )
-    output = vyper.compile_code(source, output_formats=["abi", "bytecode"], settings=settings)
+    output = vyper.compile_code(source, output_formats=["abi", "bytecode", "bytecode_runtime"], settings=settings)
     fields = {
         "source_hash": source_hash(source),
         "compiler": COMPILER,
         "settings": SETTINGS,
         "abi": output["abi"],
         "bytecode": output["bytecode"].removeprefix("0x"),
+        "runtime": output["bytecode_runtime"].removeprefix("0x"),
     }
     return json.dumps(fields, indent=1) + "\n"
 

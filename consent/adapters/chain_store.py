@@ -164,6 +164,12 @@ def _require_application(connection: sqlite3.Connection) -> None:
         raise LedgerMismatchError("this file is not an embedded chain")
 
 
+def require_unlocked(path: Path) -> None:
+    """Raise `LedgerLockedError` when a process writes to the chain at `path`; for whoever is about to remove it."""
+    if path.exists():
+        _locked(path).close()
+
+
 def _locked(path: Path) -> BinaryIO:
     """Take the lock beside `path`; the system lets it go when the process ends, however that ends."""
     try:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+import contracts
 from consent.adapters.chain_keys import ChainKeys
 from consent.adapters.contract_calls import UNKNOWN_ANSWER, ContractCalls
 from consent.domain.errors import LedgerMismatchError, LedgerRejectedError
@@ -143,13 +144,18 @@ class Registries(ABC):
         return answer
 
     def _require_deployed(self) -> None:
-        """Raise `LedgerMismatchError` unless what was deployed still stands here."""
+        """Raise `LedgerMismatchError` unless what was deployed still stands here, and is what our sources compile to.
+
+        Whoever keeps the chain's file keeps the deployment's row too, so the row alone would prove nothing. Immutables
+        stand behind the published code.
+        """
         deployed = self.deployment
-        for address, code in (
-            (deployed.registry, deployed.registry_code),
-            (deployed.models, deployed.models_code),
+        for address, kept, name in (
+            (deployed.registry, deployed.registry_code, "consent_registry"),
+            (deployed.models, deployed.models_code, "model_registry"),
         ):
-            if keccak(self._chain.code(address)) != code:
+            code = self._chain.code(address)
+            if keccak(code) != kept or not code.startswith(contracts.load(name).runtime):
                 raise LedgerMismatchError("a contract's code is not what was deployed: restore the chain it stands on")
 
 

@@ -4,6 +4,7 @@ EIP-2098 compact signatures: r (32 bytes) || s (32 bytes) with the y parity in t
 """
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
@@ -19,6 +20,7 @@ from consent.domain.typed_data import Address
 
 _ORDER: Final = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 _PARITY: Final = 1 << 255
+_LOG_KEY: Final = b"consentry/log-key/v1"
 
 
 class LogKeyError(ConsentError):
@@ -70,14 +72,10 @@ class LogKey:
     _key: Ed25519PrivateKey
 
     @classmethod
-    def create(cls, path: Path, password: bytes) -> Self:
-        """Draw a key and keep it as PKCS #8 under a password, readable by its owner only."""
+    def create(cls, path: Path, wrap: Callable[[bytes, bytes], bytes]) -> Self:
+        """Draw a key and keep it wrapped, readable by its owner only; `wrap(context, key)` is the root key's."""
         key = Ed25519PrivateKey.generate()
-        content = key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.BestAvailableEncryption(password),
-        )
+        content = wrap(_LOG_KEY, key.private_bytes_raw())
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             file.write(content)
             file.flush()
@@ -85,15 +83,13 @@ class LogKey:
         return cls(key)
 
     @classmethod
-    def open(cls, path: Path, password: bytes) -> Self:
-        """Open a kept key; raise `LogKeyError` when it is missing, damaged or under another password."""
+    def open(cls, path: Path, unwrap: Callable[[bytes, bytes], bytes]) -> Self:
+        """Open a kept key; raise `LogKeyError` when it is missing; what `unwrap(context, wrapped)` raises otherwise."""
         try:
-            key = serialization.load_pem_private_key(path.read_bytes(), password)
-        except (OSError, ValueError, TypeError) as error:
-            raise LogKeyError("the log key cannot be opened: check the passphrase or restore its file") from error
-        if not isinstance(key, Ed25519PrivateKey):
-            raise LogKeyError("the log key's file holds a key of another kind: restore the right file")
-        return cls(key)
+            wrapped = path.read_bytes()
+        except OSError as error:
+            raise LogKeyError("the log key's file is missing: restore it from its other copy") from error
+        return cls(Ed25519PrivateKey.from_private_bytes(unwrap(_LOG_KEY, wrapped)))
 
     @property
     def public_key(self) -> bytes:

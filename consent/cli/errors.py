@@ -12,12 +12,17 @@ EXIT_CODES: Final = {
     "UnknownPatientError": NOT_FOUND,
     "UnknownConsentError": NOT_FOUND,
     "SettingsError": USAGE,
+    "DemoFolderError": USAGE,
     "FhirError": USAGE,
     "WrongPassphraseError": SIGN_IN,
     "GrantNotAcceptedError": REFUSED,
     "ModelRefusedError": REFUSED,
     "TrainingError": REFUSED,
     "LedgerMismatchError": NOT_VERIFIED,
+    "LogForkError": NOT_VERIFIED,
+    "InvalidEvidenceError": NOT_VERIFIED,
+    "InvalidReceiptError": NOT_VERIFIED,
+    "AlreadyErasedError": REFUSED,
 }
 """By class name, so that nothing heavy is imported to print a message; a class's bases count too."""
 ROOTS: Final = {"ConsentError", "VaultError", "AnalyticsError", "ArtifactError"}

@@ -14,7 +14,8 @@ from consent.settings import Settings
 def run(home: Path, files: list[Path]) -> None:
     """Read every file before anything is stored; then seal them in one transaction."""
     console = Console(stderr=True)
-    received = [_read(path) for path in track(files, "Validating", console=console, transient=True)]
+    numbered = track(list(enumerate(files, 1)), "Validating", console=console, transient=True)
+    received = [_read(number, len(files), path) for number, path in numbered]
     with wiring.opened(Settings.read(home)) as installation:
         subjects = installation.records.deposit(received, wiring.utc_now())
         kept = [
@@ -28,8 +29,9 @@ def run(home: Path, files: list[Path]) -> None:
         Console().print(f"{len(received) - len(kept)} files left out: these people were erased.")
 
 
-def _read(path: Path) -> ReceivedRecords:
+def _read(number: int, of: int, path: Path) -> ReceivedRecords:
+    """Read one file; an error names its place in the list, for hospitals put people's names into file names."""
     try:
         return read_bundle(path.read_bytes())
     except FhirError as error:
-        raise FhirError(f"{path.name}: {error}") from None
+        raise FhirError(f"file {number} of {of}: {error}") from None

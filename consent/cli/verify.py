@@ -11,19 +11,26 @@ from rich.console import Console
 from consent import wiring
 from consent.cli.errors import NOT_VERIFIED
 from consent.domain.receipt import InvalidReceiptError, Receipt
+from consent.ports import Unit
+from consent.services.acts import read_acts
 from consent.services.auditing import (
     Evidence,
     Finding,
     InvalidEvidenceError,
+    Replayed,
+    audit_acts,
     audit_chain,
     audit_identity,
     audit_known_checkpoint,
     audit_log,
+    audit_missing,
     audit_receipts,
     audit_release,
-    erased_people,
+    waiting_acts,
 )
 from consent.wiring import AuditRoom
+
+VERDICTS = {True: "[green]holds[/]", False: "[red]FAILS[/]", None: "[yellow]open [/]"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +59,16 @@ def run(home: Path, held: Held) -> None:
     with wiring.opened_for_audit(home) as room:
         findings = []
         for finding in _findings(room, held):
-            verdict = "[green]holds[/]" if finding.holds else "[red]FAILS[/]"
-            console.print(f"{verdict}  {finding.name:<21} {finding.seen}", highlight=False, soft_wrap=True)
+            line = f"{VERDICTS[finding.holds]}  {finding.name:<21} {finding.seen}"
+            console.print(line, highlight=False, soft_wrap=True)
             findings.append(finding)
-    failed = [finding for finding in findings if not finding.holds]
+    failed = [finding for finding in findings if finding.holds is False]
     if failed:
         sys.stderr.write(f"consentry: {failed[0].name} does not hold; {len(failed)} of {len(findings)} checks fail\n")
         sys.exit(NOT_VERIFIED)
-    console.print(f"All {len(findings)} checks hold.", highlight=False)
+    unmade = sum(finding.holds is None for finding in findings)
+    rest = f"; {unmade} could not be made" if unmade else ""
+    console.print(f"All {len(findings) - unmade} checks hold{rest}.", highlight=False)
 
 
 def _findings(room: AuditRoom, held: Held) -> Iterator[Finding]:
@@ -67,20 +76,30 @@ def _findings(room: AuditRoom, held: Held) -> Iterator[Finding]:
     chain, history = audit_chain(room.ledger)
     yield history
     with room.store.reading() as unit:
-        yield from audit_log(unit.log, room.origin, room.public_key, room.verify)
-        for path in held.checkpoints:
-            note = path.read_text(encoding="utf-8")
-            yield audit_known_checkpoint(unit.log, note, room.origin, room.public_key, room.verify)
-        if held.receipts:
-            yield from audit_receipts(_receipts(held.receipts), unit.log, unit.outbox, chain, room.verify)
-        erased = erased_people(unit.log)
-    for path in held.evidence:
-        yield from audit_release(_evidence(path), chain, room.ledger, erased)
+        yield from _log_findings(room, held, unit)
+        acts = read_acts(unit.log)
+        yield from audit_acts(acts, unit.patients)
+        waiting = waiting_acts(unit.outbox, room.ledger.domain, room.recover)
+        replayed = Replayed(chain, acts, unit.log.leaves(), waiting, int(wiring.utc_now().timestamp()))
+    if held.receipts:
+        yield from audit_receipts(_receipts(held.receipts), replayed, room.verify)
+    else:
+        yield Finding("receipts", holds=None, seen="none were given")
+    evidence = [_evidence(path) for path in held.evidence]
+    for one in evidence:
+        yield from audit_release(one, chain, room.ledger, len(acts.erased))
+    yield from audit_missing(acts, evidence)
+
+
+def _log_findings(room: AuditRoom, held: Held, unit: Unit) -> Iterator[Finding]:
+    yield from audit_log(unit.log, room.origin, room.public_key, room.verify)
+    for path in held.checkpoints:
+        yield audit_known_checkpoint(unit.log, _text(path), room.origin, room.public_key, room.verify)
 
 
 def _receipts(path: Path) -> list[Receipt]:
     """Read receipts, one a line; a last line without its end was never handed out whole and is left out."""
-    lines = path.read_text(encoding="utf-8").split("\n")[:-1]
+    lines = _text(path).split("\n")[:-1]
     try:
         return [Receipt.from_json(json.loads(line)) for line in lines]
     except ValueError as error:
@@ -89,6 +108,11 @@ def _receipts(path: Path) -> list[Receipt]:
 
 def _evidence(path: Path) -> Evidence:
     try:
-        return Evidence.from_json(json.loads(path.read_text(encoding="utf-8")))
+        return Evidence.from_json(json.loads(_text(path)))
     except ValueError as error:
         raise InvalidEvidenceError("the evidence is not JSON: download it again") from error
+
+
+def _text(path: Path) -> str:
+    """Read a file as text; what is not UTF-8 becomes a mark that no format holds, so that its check names it."""
+    return path.read_text(encoding="utf-8", errors="replace")

@@ -16,6 +16,7 @@ from rich.console import Console
 
 from analytics import Dictionary, Parameters, fit
 from consent import wiring
+from consent.adapters.chain_store import require_unlocked
 from consent.adapters.fhir import read_bundles
 from consent.demo.adversary import Adversary, copy_databases
 from consent.demo.choices import agrees, chosen_terms
@@ -46,6 +47,10 @@ WITHOUT_KEY = 10
 TEXT = """This study asks whether the records of seriously ill people can teach a computer to tell how likely death
 within 180 days is. It uses what you allow below and nothing else. It never sees your name. Your care does not change,
 whatever you choose. You can stop at any time."""
+
+
+class DemoFolderError(ConsentError):
+    """The folder for the demo holds something else; name another, or empty it."""
 
 
 @dataclass(slots=True)
@@ -102,10 +107,15 @@ def tell(home: Path, console: Console, patients: int | None = None) -> Story:
 
 def _begin(home: Path, console: Console) -> Story:
     """Clear an earlier demo away and lay out the operator's passphrase, drawn for this telling."""
-    if home.exists() and any(home.iterdir()) and not (home / "operator").exists():
-        raise ConsentError("this folder holds something that is no demo: name another, or empty it")
-    shutil.rmtree(home, ignore_errors=True)
-    (home / "operator").mkdir(parents=True)
+    marker = home / "this-is-a-demo"
+    if home.exists() and any(home.iterdir()):
+        if not marker.exists():
+            raise DemoFolderError("this folder holds something that is no demo: name another, or empty it")
+        require_unlocked(wiring.Places(home).chain)
+        shutil.rmtree(home)
+    home.mkdir(parents=True, exist_ok=True)
+    marker.write_text("Simulated patients; `consentry demo` clears this folder.\n", encoding="utf-8")
+    (home / "operator").mkdir()
     passphrase = secrets.token_urlsafe(24).encode()
     wiring.write_private(home / "operator" / "passphrase", passphrase)
     dictionary = Dictionary.parse(support2.dictionary_text())

@@ -2,9 +2,11 @@
 
 Every training row is named by a leaf, SHA-256 Merkle (RFC 6962) over the leaves sorted by their hash:
 
-    leaf = leaf_hash(salt (32) || row hash (32) || patient address (20) || commitment (32))
+    leaf = leaf_hash(salt (32) || row (32) || patient address (20) || commitment (32))
 
 The salt is random, so that a leaf says nothing until its opening is shown; openings are sealed under each person's key.
+The row enters as the HMAC-SHA256 of its hash under a key of the person's own, so that evidence joins no clinical row to
+an address.
 `Manifest.hash()` is the SHA-256 of the RFC 8785 JSON and stands on chain beside the model's.
 """
 

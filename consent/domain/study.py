@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from consent.domain.data_use import DataUse, InvalidDataUseError
 from consent.domain.errors import ConsentError, InvalidTermsError
-from consent.domain.hashing import Json, sha256
+from consent.domain.hashing import Json, canonical_json, sha256
 from consent.domain.terms import Category, Operation, StudyReference, Window
 
 
@@ -58,6 +58,10 @@ class Study:
     def text_hash(self) -> str:
         """SHA-256 of the plain text, 64 hex digits."""
         return sha256(self.text.encode()).hex()
+
+    def hash(self) -> str:
+        """Return the SHA-256 of the study's canonical JSON, 64 hex digits: what an approval commits to."""
+        return sha256(canonical_json(self.to_json())).hex()
 
     def to_json(self) -> dict[str, Json]:
         """Return the study as JSON values, sets sorted."""

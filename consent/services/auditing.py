@@ -6,12 +6,15 @@ in force at its pinned block; each patient's receipt with all of them.
 """
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from typing import Final
 
 from consent.domain.checkpoint import Checkpoint
-from consent.domain.entry import Action
 from consent.domain.errors import ConsentError
+from consent.domain.grant import SignedRevocation, grant_digest
 from consent.domain.hashing import HASH_BYTES, Json
 from consent.domain.history import EMPTY_HISTORY, Event, Granted, fold
 from consent.domain.identity import Identity
@@ -19,12 +22,15 @@ from consent.domain.manifest import InvalidManifestError, Manifest, Opening, row
 from consent.domain.merkle import leaf_hash, tree_root
 from consent.domain.note import open_note
 from consent.domain.receipt import Receipt
-from consent.domain.typed_data import Address
-from consent.ports import AuditLog, Errand, Ledger, Outbox, OutboxItem
+from consent.domain.typed_data import Address, SigningDomain
+from consent.ports import AuditLog, Errand, Ledger, Outbox, OutboxItem, Patients, Recovery
+from consent.services.acts import Acts
 
 Verifier = Callable[[bytes, bytes], bool]
 """`verify(message, signature)`: whether the log key signed the message (Ed25519)."""
 Key = tuple[Address, bytes]
+STOP_WITHIN: Final = 24 * 3600
+"""Seconds within which a stop's revocation must be on the ledger."""
 
 
 class InvalidEvidenceError(ConsentError):
@@ -33,10 +39,10 @@ class InvalidEvidenceError(ConsentError):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing checked: its name, whether it holds, and what was seen."""
+    """One thing checked: its name, whether it holds (None: it could not be checked), and what was seen."""
 
     name: str
-    holds: bool
+    holds: bool | None
     seen: str
 
 
@@ -120,7 +126,7 @@ def audit_log(log: AuditLog, origin: str, public_key: bytes, verify: Verifier) -
     yield Finding("log.entries", ordered, f"{len(leaves):,} entries, each at its place, each leaf recomputed")
     note = log.latest_checkpoint()
     if note is None:
-        yield Finding("log.checkpoint", holds=True, seen="no checkpoint has been signed yet")
+        yield Finding("log.checkpoint", holds=None, seen="no checkpoint has been signed yet")
         return
     try:
         text, _ = open_note(note, {origin: (public_key, verify)})
@@ -137,7 +143,9 @@ def audit_identity(ledger: Ledger, identity: Identity, trusted: Identity | None)
     """Check that the chain is the one that the installation names, and the installation the one the auditor knows."""
     same = (ledger.domain.chain_id, ledger.domain.contract.hex()) == (identity.chain_id, identity.registry)
     yield Finding("chain.identity", same, f"chain {identity.chain_id}, registry 0x{identity.registry}")
-    if trusted is not None:
+    if trusted is None:
+        yield Finding("installation", holds=None, seen="only its own word: bring your copy of installation.json")
+    else:
         yield Finding("installation", identity == trusted, "log key, chain and registry against the auditor's own copy")
 
 
@@ -153,34 +161,74 @@ def audit_known_checkpoint(log: AuditLog, note: str, origin: str, public_key: by
     return Finding("log.known_checkpoint", holds, f"the first {checkpoint.size:,} entries are those signed then")
 
 
-def audit_receipts(
-    receipts: Iterable[Receipt], log: AuditLog, outbox: Outbox, chain: Chain, verify: Verifier
-) -> Iterator[Finding]:
+def audit_acts(acts: Acts, patients: Patients) -> Iterator[Finding]:
+    """Check the database against the log's acts: no key was put in quietly, no stop or block was read past."""
+    differing = [p.subject for p in patients.everyone() if p.enrolment != acts.keys.get(p.subject)]
+    seen = f"{len(acts.keys):,} enrolment keys, each as it was logged first"
+    yield Finding("log.enrolments", not differing, f"{len(differing)} differ" if differing else seen)
+    seen = f"no read was permitted after any of {len(acts.stopped):,} stops and {len(acts.blocked):,} erasures"
+    late = f"entry {acts.ignored[0]} permits a read of what was stopped" if acts.ignored else seen
+    yield Finding("log.stops_obeyed", not acts.ignored, late)
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """What receipts are held against: the chain, the log's acts and leaves, what still waits, and the time now."""
+
+    chain: Chain
+    acts: Acts
+    leaves: Sequence[bytes]
+    waiting: AbstractSet[Key]
+    now: int
+
+    def fulfils(self, receipt: Receipt, key: Key, stopped: AbstractSet[Key]) -> bool:
+        """Say whether what a receipt acknowledges is done, or rightly on its way.
+
+        A grant that was stopped, or of which the log says that it never came on the ledger, needs no more. A stop must
+        be on the ledger within a day.
+        """
+        if receipt.action == "grant":
+            undone = self.acts.consents.get(receipt.index, "") in self.acts.undone
+            on_chain = key in self.chain.grants or key in self.chain.revoked_block
+            return on_chain or undone or key in self.waiting or key in stopped
+        if receipt.action == "stop":
+            return key in self.chain.revoked_block or (key in self.waiting and self.now - receipt.time <= STOP_WITHIN)
+        return receipt.action == "erase" and receipt.subject in self.acts.erased
+
+
+def audit_receipts(receipts: Iterable[Receipt], replayed: Replayed, verify: Verifier) -> Iterator[Finding]:
     """Find what each receipt acknowledges: its entry in the log, its act on the chain or on its way there."""
-    leaves = log.leaves()
-    waiting = {(errand.patient, errand.commitment) for errand in _waiting(outbox)}
     stopped: set[Key] = set()
-    checked = {"grant": 0, "stop": 0, "erase": 0}
+    counted = Counter({"grant": 0, "stop": 0, "erase": 0})
+    waiting = 0
     lost: list[str] = []
-    kept = sorted(receipts, key=lambda receipt: receipt.index, reverse=True)
-    for receipt in kept:
+    for receipt in sorted(receipts, key=lambda receipt: receipt.index, reverse=True):
         key = (Address(bytes.fromhex(receipt.patient)), bytes.fromhex(receipt.commitment))
         if receipt.action == "stop":
             stopped.add(key)
-        found = _acted_on(receipt, key, chain, waiting, stopped)
-        logged = receipt.index < len(leaves) and leaves[receipt.index].hex() == receipt.leaf
+        logged = receipt.index < len(replayed.leaves) and replayed.leaves[receipt.index].hex() == receipt.leaf
         signed = verify(receipt.signed_bytes(), bytes.fromhex(receipt.signature))
-        checked[receipt.action] = checked.get(receipt.action, 0) + 1
-        if not (found and logged and signed):
+        counted[receipt.action] += 1
+        waiting += key in replayed.waiting
+        if not (replayed.fulfils(receipt, key, stopped) and logged and signed):
             lost.append(f"{receipt.action} at entry {receipt.index}")
-    seen = f"{checked['grant']:,} grants, {checked['stop']:,} stops, {checked['erase']:,} erasures found"
+    seen = f"{counted['grant']:,} grants, {counted['stop']:,} stops, {counted['erase']:,} erasures found"
+    seen += f", {waiting:,} of them on their way to the chain" if waiting else ""
     yield Finding("receipts", not lost, f"not found: {lost[0]}, {len(lost)} in all" if lost else seen)
 
 
-def erased_people(log: AuditLog) -> int:
-    """Count the erasures that the log calls final: so many people's rows can no longer be opened, and no more."""
-    bodies = (json.loads(entry.body) for entry in log.entries() if b'"FINAL"' in entry.body)
-    return sum(body["action"] == Action.ERASE and body["verdict"] == "FINAL" for body in bodies)
+def waiting_acts(outbox: Outbox, domain: SigningDomain, recover: Recovery) -> AbstractSet[Key]:
+    """Return what waits in the outbox and could be published: signed by its address, or a stop, which needs no key."""
+    items = [item for errand in Errand for item in outbox.waiting(errand, outbox.size())]
+    return {(item.patient, item.commitment) for item in items if _is_signed(item, domain, recover)}
+
+
+def audit_missing(acts: Acts, evidence: Iterable[Evidence]) -> Iterator[Finding]:
+    """Name each release of which no evidence was given."""
+    given = {(one.manifest.study, one.manifest.release) for one in evidence}
+    for study, release in acts.releases:
+        if (study, release) not in given:
+            yield Finding(f"release.{release}", holds=None, seen=f"no evidence was given of this release of {study}")
 
 
 def audit_release(evidence: Evidence, chain: Chain, ledger: Ledger, erased: int = 0) -> Iterator[Finding]:
@@ -230,18 +278,14 @@ def _rows_finding(name: str, evidence: Evidence, chain: Chain, erased: int) -> F
     return Finding(f"{name}.consents", wrong == 0 and closed <= erased, seen + checkable)
 
 
-def _acted_on(receipt: Receipt, key: Key, chain: Chain, waiting: set[Key], stopped: set[Key]) -> bool:
-    """Say whether what a receipt acknowledges is done or on its way; a grant that was stopped first needs no more."""
-    if receipt.action == "grant":
-        return key in chain.grants or key in chain.revoked_block or key in waiting or key in stopped
-    if receipt.action == "stop":
-        return key in chain.revoked_block or key in waiting
-    return receipt.action == "erase"
-
-
-def _waiting(outbox: Outbox) -> Iterator[OutboxItem]:
-    for errand in Errand:
-        yield from outbox.waiting(errand, outbox.size())
+def _is_signed(item: OutboxItem, domain: SigningDomain, recover: Recovery) -> bool:
+    if item.errand is Errand.STOP:
+        return True
+    if item.errand is Errand.REVOKE:
+        digest = SignedRevocation(item.commitment, item.patient, item.signature).digest(domain)
+    else:
+        digest = grant_digest(domain, item.commitment, item.patient, item.expires, item.publish_by)
+    return recover(digest, item.signature) == item.patient
 
 
 def _index(body: bytes) -> int:

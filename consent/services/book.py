@@ -5,7 +5,7 @@ Each consent is rendered and checked again as it is opened: stored bytes are not
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from consent.domain.decision import Consent, KnownGrant
@@ -15,7 +15,8 @@ from consent.domain.hashing import Json, canonical_json
 from consent.domain.terms import SubjectId, Terms
 from consent.domain.typed_data import Address, SigningDomain
 from consent.ports import ProjectedGrant, Recovery, StoredConsent, Unit
-from vault import Part, Vault
+from consent.services.acts import read_acts
+from vault import DecryptionError, KeyDamagedError, KeyNotFoundError, Part, Vault
 
 LABEL = "consent"
 
@@ -85,21 +86,43 @@ class ConsentBook:
     recover: Recovery
     enrolments: dict[SubjectId, Address] = field(default_factory=dict)
     blocked: set[SubjectId] = field(default_factory=set)
+    unreadable: list[str] = field(default_factory=list)
     _by_subject: dict[SubjectId, tuple[BookEntry, ...]] = field(default_factory=dict)
     _owners: dict[Address, SubjectId] = field(default_factory=dict)
     _addresses: dict[bytes, Address] = field(default_factory=dict)
 
     def load(self, unit: Unit, vault: Vault) -> None:
-        """Open every stored consent of subjects who are not blocked."""
+        """Open every stored consent of subjects who are not blocked.
+
+        Enrolment keys and stops count as the log has them. A consent that does not open is left out and kept in
+        `unreadable`: it permits nothing, and everybody else's go on.
+        """
+        acts = read_acts(unit.log)
+        self.blocked |= acts.blocked
         for patient in unit.patients.everyone():
-            if patient.enrolment is not None:
+            if patient.enrolment is not None and acts.keys.get(patient.subject) == patient.enrolment:
                 self.enrolments[patient.subject] = patient.enrolment
             if patient.blocked:
                 self.blocked.add(patient.subject)
-        stored = [consent for consent in unit.consents.everything() if consent.subject not in self.blocked]
+        living = [consent for consent in unit.consents.everything() if consent.subject not in self.blocked]
+        self._open(
+            [replace(consent, stopped=consent.stopped or consent.id in acts.stopped) for consent in living], vault
+        )
+
+    def _open(self, stored: Sequence[StoredConsent], vault: Vault) -> None:
+        """Open consents together, or each by itself when one of them does not open."""
         parts = [Part(consent.subject, consent.sealed, consent.id.encode()) for consent in stored]
-        for consent, opened in zip(stored, vault.unseal_all(LABEL, parts), strict=True):
-            self.add(consent, SignedConsent.from_bytes(opened))
+        try:
+            opened = vault.unseal_all(LABEL, parts)
+        except (DecryptionError, KeyNotFoundError, KeyDamagedError):
+            if len(stored) == 1:
+                self.unreadable.append(stored[0].id)
+                return
+            for consent in stored:
+                self._open([consent], vault)
+            return
+        for consent, content in zip(stored, opened, strict=True):
+            self.add(consent, SignedConsent.from_bytes(content))
 
     def add(self, stored: StoredConsent, signed: SignedConsent) -> None:
         """Take up one consent; whether it is certified and truly signed is found out here."""
@@ -139,6 +162,14 @@ class ConsentBook:
     def address(self, commitment: bytes) -> Address | None:
         """Return the address that signed a commitment; the ledger takes the same one from strangers' addresses too."""
         return self._addresses.get(commitment)
+
+    def find(self, patient: Address, commitment: bytes) -> tuple[SubjectId, BookEntry] | None:
+        """Return whose consent this is, and the consent."""
+        subject = self.owner(patient)
+        for entry in self.entries(subject) if subject else ():
+            if entry.commitment == commitment:
+                return subject, entry  # type: ignore[return-value]  # without an owner there are no entries
+        return None
 
     def stop(self, subject: SubjectId, ids: Iterable[str]) -> None:
         """Mark consents as stopped: the next decision refuses."""

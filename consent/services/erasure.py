@@ -9,13 +9,19 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from consent.domain.entry import Action, Entry
+from consent.domain.errors import ConsentError
 from consent.domain.receipt import Receipt
 from consent.domain.terms import SubjectId
 from consent.ports import Store, Unit
+from consent.services.acts import read_acts
 from consent.services.book import ConsentBook
 from consent.services.granting import Granting, UnknownPatientError
 from consent.services.log import Log
 from vault import Vault
+
+
+class AlreadyErasedError(ConsentError):
+    """The person's erasure is final; there is nothing to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,16 +38,21 @@ class Erasure:
     def erase(self, subject: SubjectId) -> Receipt:
         """Erase a person: stop their consents, block reads, destroy their key and turn the epoch.
 
-        Returns the signed receipt of the FINAL entry; raises `UnknownPatientError`. Asked again after a crash, it
-        goes on where it stopped.
+        Returns the signed receipt of the FINAL entry; raises `UnknownPatientError`, or `AlreadyErasedError`. Asked
+        again after a crash, it goes on where it stopped.
         """
         self._require_known(subject)
+        with self.store.reading() as unit:
+            acts = read_acts(unit.log)
+        if subject in acts.erased:
+            raise AlreadyErasedError("this person is erased: nothing of theirs is left to erase")
         running = [entry.id for entry in self.book.entries(subject) if not entry.stopped]
         if running:
             self.granting.stop(subject, running, self.clock())
-        with self.store.begin() as unit:
-            unit.patients.block(subject)
-            self._note(unit, subject, "BLOCKED")
+        if subject not in acts.blocked:
+            with self.store.begin() as unit:
+                unit.patients.block(subject)
+                self._note(unit, subject, "BLOCKED")
         self.book.forget(subject)
         with self.store.begin() as unit:
             unit.consents.drop(subject)
@@ -49,6 +60,12 @@ class Erasure:
             self._note(unit, subject, "KEY_DELETED")
             self._note(unit, subject, "EPOCH_TURNED", epoch=shredded.epoch)
             return self._receipt(subject, self._note(unit, subject, "FINAL"))
+
+    def resume(self) -> list[Receipt]:
+        """Finish the erasures that a crash cut short."""
+        with self.store.reading() as unit:
+            acts = read_acts(unit.log)
+        return [self.erase(subject) for subject in sorted(acts.blocked - acts.erased)]
 
     def _require_known(self, subject: SubjectId) -> None:
         with self.store.reading() as unit:

@@ -20,7 +20,7 @@ class EvidenceRoom:
     def of_release(self, release: StoredRelease) -> Evidence:
         """Return the evidence of one release; rows of people erased since stay closed."""
         with self.store.reading() as unit:
-            sealed = unit.studies.openings(release.model_hash)
+            sealed = unit.studies.openings(release.study, release.release)
             erased = {patient.subject for patient in unit.patients.everyone() if patient.blocked}
         readable = [stored for stored in sealed if stored.subject not in erased]
         opened = self.vault.unseal_all(OPENING_LABEL, [Part(o.subject, o.sealed, o.leaf) for o in readable])

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from typing import Final
 
 from consent.domain.decision import AccessRequest, Deny, Permit, Reason, decide, ledger_refusal
 from consent.domain.entry import PERMIT, Action, Entry
@@ -13,6 +14,9 @@ from consent.services.book import ConsentBook
 from consent.services.log import Log
 from consent.services.projection import LedgerProjection
 from vault import Access, Admission, Admitted, Refused
+
+_LAST_SECOND: Final = 253_402_300_799
+"""The last that a datetime can hold; a ledger whose clock is beyond it has outlived every consent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +42,16 @@ class ConsentGate:
     def decide_all(
         self, subjects: Sequence[SubjectId], access: Access, now: datetime
     ) -> dict[SubjectId, Permit | Deny]:
-        """Decide without opening anything and without an entry: for checking again what was already read."""
+        """Decide without opening anything and without an entry: for checking again what was already read.
+
+        A consent must be in force by our clock and by the ledger's, whichever is later.
+        """
         stale = ledger_refusal(self.projection.reading(), now, self.max_staleness)
         if stale is not None:
             return dict.fromkeys(subjects, Deny(stale))
         if access.study != self.study.reference.id:
             return dict.fromkeys(subjects, Deny(Reason.STUDY))
+        now = max(now, datetime.fromtimestamp(min(self.projection.reading().block_time, _LAST_SECOND), UTC))
         rows = self.projection.rows
         return {s: decide(self.book.consent(s, rows), self._request(s, access), now) for s in subjects}
 

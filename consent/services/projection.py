@@ -27,35 +27,39 @@ class LedgerProjection:
     book: ConsentBook
     rows: dict[Key, ProjectedGrant] = field(default_factory=dict)
     head: ProjectionHead | None = None
+    _kept: ProjectionHead | None = None
+    _good: ProjectionHead | None = None
     _followed: set[bytes] = field(default_factory=set)
 
     def load(self, unit: Unit) -> None:
-        """Read the stored copy."""
-        self.head = unit.projection.head()
-        self.rows = {(row.patient, row.commitment): row for row in unit.projection.everything()}
-        self._followed = {commitment for _, commitment in self.rows}
+        """Read how far the copy went. Its rows are not believed: the first `follow` replays the ledger."""
+        self._kept = unit.projection.head()
 
     def follow(self, now: datetime) -> ProjectionHead:
         """Read the ledger up to its newest final block and store what changed, with the outbox, in one transaction.
 
-        When the recomputed history is not the contract's, or the block we stopped at is gone, the head says so
-        (`matches` is False) and every decision is refused until an operator has looked.
+        When the recomputed history is not the contract's, or the ledger does not continue the one that was read
+        before, nothing is stored, the head says so (`matches` is False), and every decision is refused until the
+        right ledger is back.
         """
+        if not self._continues(self.ledger.head()):
+            return self._mismatch(self.ledger.head(), now)
         head = self._living_head(now)
-        before, first = self._resume()
+        before, first = (self._good.history, self._good.block.number + 1) if self._good else (EMPTY_HISTORY, 0)
         events = self.ledger.events(first, head.number)
         history = fold(before, events)
-        true = self._unbroken() and history == self.ledger.history(head.number)
+        if history != self.ledger.history(head.number):
+            return self._mismatch(head, now)
         newcomers = self.book.commitments() - self._followed
         ours = [*self._missed(newcomers, first), *events]
         changed = self._changed(ours)
-        after = ProjectionHead(head, history, true, int(now.timestamp()))
+        after = ProjectionHead(head, history, matches=True, read_at=int(now.timestamp()))
         with self.store.begin() as unit:
             unit.projection.save(after, changed.values())
             _settle(unit.outbox, ours)
         self.rows.update(changed)
         self._followed |= newcomers
-        self.head = after
+        self.head = self._kept = self._good = after
         return after
 
     def reading(self) -> LedgerReading:
@@ -64,18 +68,23 @@ class LedgerProjection:
             return LedgerReading(0, 0, matches=True)
         return LedgerReading(self.head.read_at, self.head.block.time, self.head.matches)
 
+    def _continues(self, head: Head) -> bool:
+        """Say whether the ledger still holds the block that was read last, with the history it had then."""
+        kept = self._kept
+        if kept is None:
+            return True
+        if head.number < kept.block.number or self.ledger.block(kept.block.number).hash != kept.block.hash:
+            return False
+        return self.ledger.history(kept.block.number) == kept.history
+
+    def _mismatch(self, head: Head, now: datetime) -> ProjectionHead:
+        history = self._good.history if self._good else EMPTY_HISTORY
+        self.head = ProjectionHead(head, history, matches=False, read_at=int(now.timestamp()))
+        return self.head
+
     def _living_head(self, now: datetime) -> Head:
         head = self.ledger.head()
         return self.ledger.beat() if now.timestamp() - head.time > HEARTBEAT_SECONDS else head
-
-    def _resume(self) -> tuple[bytes, int]:
-        return (self.head.history, self.head.block.number + 1) if self.head else (EMPTY_HISTORY, 0)
-
-    def _unbroken(self) -> bool:
-        if self.head is None:
-            return True
-        block: Head = self.ledger.block(self.head.block.number)
-        return self.head.matches and block.hash == self.head.block.hash
 
     def _missed(self, newcomers: frozenset[bytes], first: int) -> list[Event]:
         """Return what befell newcomers before they came in here: anyone may publish, the patient may revoke."""

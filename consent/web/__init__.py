@@ -11,12 +11,15 @@ SECURITY_HEADERS = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
     "Cross-Origin-Opener-Policy": "same-origin",
+    "Cache-Control": "no-store",
 }
 
 
 def create_app(store: Store, origin: str, public_key: bytes) -> Flask:
     """Return the web application over one installation's records database; `public_key` is the log's, 32 bytes."""
     app = Flask(__name__)
+    # Under any other name a page from elsewhere could read the log, by pointing its own name at this machine.
+    app.config["TRUSTED_HOSTS"] = ["127.0.0.1", "localhost"]
     app.register_blueprint(auditor_pages(store, origin, public_key))
 
     @app.after_request

@@ -15,6 +15,7 @@ from flask import Blueprint, Response, abort, jsonify, render_template, request
 
 from consent.domain.checkpoint import Checkpoint
 from consent.domain.merkle import inclusion_proof
+from consent.domain.note import unverified_text
 from consent.ports import Store
 
 PAGE: Final = 1000
@@ -64,7 +65,7 @@ def auditor_pages(store: Store, origin: str, public_key: bytes) -> Blueprint:
 
 
 def _size(note: str | None) -> int:
-    return Checkpoint.from_text(note.split("\n\n")[0] + "\n").size if note else 0
+    return Checkpoint.from_text(unverified_text(note)).size if note else 0
 
 
 def _whole(name: str, default: int | None = None) -> int:

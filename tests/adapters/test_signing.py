@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from consent.adapters.signing import LogKey, LogKeyError, WalletKey, recover, verifies
+from vault import Cost, DecryptionError, PassphraseFile
 
 ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 KEY = WalletKey(bytes(31) + b"\x01")
@@ -58,39 +59,50 @@ def test_a_wallet_key_does_not_show_its_secret() -> None:
     assert repr(key.secret) not in repr(key)
 
 
-def test_the_log_key_comes_back_from_its_file(tmp_path: Path) -> None:
-    made = LogKey.create(tmp_path / "log.pem", b"secret")
-    opened = LogKey.open(tmp_path / "log.pem", b"secret")
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> PassphraseFile:
+    """A root key, cheap to stretch."""
+    path = tmp_path_factory.mktemp("root") / "root.json"
+    return PassphraseFile.create(path, b"secret", Cost(iterations=1, lanes=1, memory_kib=64))
+
+
+def test_the_log_key_comes_back_from_its_file(tmp_path: Path, root: PassphraseFile) -> None:
+    made = LogKey.create(tmp_path / "log.key", root.wrap)
+    opened = LogKey.open(tmp_path / "log.key", root.unwrap)
     assert opened.public_key == made.public_key
     assert verifies(made.public_key, b"message", opened.sign(b"message"))
-    assert oct((tmp_path / "log.pem").stat().st_mode)[-3:] == "600"
-    assert b"ENCRYPTED" in (tmp_path / "log.pem").read_bytes()
+    assert oct((tmp_path / "log.key").stat().st_mode)[-3:] == "600"
 
 
-def test_the_log_keys_file_is_never_overwritten(tmp_path: Path) -> None:
-    made = LogKey.create(tmp_path / "log.pem", b"secret")
+def test_the_log_keys_file_is_never_overwritten(tmp_path: Path, root: PassphraseFile) -> None:
+    made = LogKey.create(tmp_path / "log.key", root.wrap)
     with pytest.raises((FileExistsError, LogKeyError)):
-        LogKey.create(tmp_path / "log.pem", b"secret")
-    assert LogKey.open(tmp_path / "log.pem", b"secret").public_key == made.public_key
+        LogKey.create(tmp_path / "log.key", root.wrap)
+    assert LogKey.open(tmp_path / "log.key", root.unwrap).public_key == made.public_key
 
 
-@pytest.mark.parametrize("content", [None, b"", b"no key"])
-def test_a_log_key_that_is_missing_or_damaged_says_so(tmp_path: Path, content: bytes | None) -> None:
-    if content is not None:
-        (tmp_path / "log.pem").write_bytes(content)
+def test_a_missing_log_key_says_so(tmp_path: Path, root: PassphraseFile) -> None:
     with pytest.raises(LogKeyError):
-        LogKey.open(tmp_path / "log.pem", b"secret")
+        LogKey.open(tmp_path / "log.key", root.unwrap)
 
 
-def test_a_log_key_under_another_password_says_so(tmp_path: Path) -> None:
-    LogKey.create(tmp_path / "log.pem", b"secret")
-    with pytest.raises(LogKeyError):
-        LogKey.open(tmp_path / "log.pem", b"guess")
+@pytest.mark.parametrize("content", [b"", b"no key", bytes(105)])
+def test_a_damaged_log_key_does_not_open(tmp_path: Path, root: PassphraseFile, content: bytes) -> None:
+    (tmp_path / "log.key").write_bytes(content)
+    with pytest.raises(DecryptionError):
+        LogKey.open(tmp_path / "log.key", root.unwrap)
+
+
+def test_a_log_key_under_another_root_does_not_open(tmp_path: Path, root: PassphraseFile) -> None:
+    LogKey.create(tmp_path / "log.key", root.wrap)
+    another = PassphraseFile.create(tmp_path / "root.json", b"x", Cost(iterations=1, lanes=1, memory_kib=64))
+    with pytest.raises(DecryptionError):
+        LogKey.open(tmp_path / "log.key", another.unwrap)
 
 
 @pytest.mark.parametrize("signature", [b"", bytes(64), bytes(63), b"\xff" * 64])
-def test_what_the_log_key_did_not_sign_does_not_verify(tmp_path: Path, signature: bytes) -> None:
-    key = LogKey.create(tmp_path / "log.pem", b"secret")
+def test_what_the_log_key_did_not_sign_does_not_verify(tmp_path: Path, root: PassphraseFile, signature: bytes) -> None:
+    key = LogKey.create(tmp_path / "log.key", root.wrap)
     assert not verifies(key.public_key, b"message", signature)
     assert not verifies(key.public_key, b"another", key.sign(b"message"))
     assert not verifies(b"short", b"message", key.sign(b"message"))

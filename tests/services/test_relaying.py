@@ -63,7 +63,7 @@ def test_a_crash_between_sending_and_storing_neither_doubles_nor_loses(
         already, before = len(events(house)), house.state()
         cut_before_storing(house)()
         batch = house.open.relayer._next(Errand(act), house.clock())
-        house.open.relayer._send(Errand(act), batch, house.clock())
+        house.open.relayer._send(Errand(act), batch, house.clock(), set())
         with pytest.raises(Exception, match=r"(?i)cut|database|record"):
             house.open.projection.follow(house.clock())
         assert len(events(house)) == already + len(people)

@@ -11,24 +11,26 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, insert, update
 
-from consent.adapters.signing import LogKey, verifies
+from consent.adapters.signing import LogKey, recover, verifies
 from consent.adapters.sql.tables import checkpoints, entries
 from consent.domain.entry import Action, Entry
 from consent.domain.hashing import Json
 from consent.domain.manifest import Opening
 from consent.domain.receipt import Receipt
+from consent.services.acts import read_acts
 from consent.services.auditing import (
     Chain,
     Evidence,
     Finding,
     InvalidEvidenceError,
+    Replayed,
     audit_chain,
     audit_identity,
     audit_known_checkpoint,
     audit_log,
     audit_receipts,
     audit_release,
-    erased_people,
+    waiting_acts,
 )
 from consent.services.log import Log
 from consent.wiring import read_identity
@@ -73,7 +75,7 @@ def receipts_of(house: House) -> list[Receipt]:
 
 
 def failed(findings: Iterable[Finding]) -> list[str]:
-    return [finding.name for finding in findings if not finding.holds]
+    return [finding.name for finding in findings if finding.holds is False]
 
 
 def of_log(house: House) -> list[str]:
@@ -86,7 +88,9 @@ def of_receipts(house: House, receipts: Iterable[Receipt]) -> list[str]:
     chain, _ = audit_chain(house.open.ledger)
     verify = partial(verifies, house.open.log.signer.public_key)
     with house.open.store.reading() as unit:
-        return failed(audit_receipts(receipts, unit.log, unit.outbox, chain, verify))
+        waiting = waiting_acts(unit.outbox, house.open.ledger.domain, recover)
+        replayed = Replayed(chain, read_acts(unit.log), unit.log.leaves(), waiting, int(house.clock().timestamp()))
+    return failed(audit_receipts(receipts, replayed, verify))
 
 
 def evidence_of(house: House) -> Evidence:
@@ -202,7 +206,7 @@ def forged_checkpoint(house: House, log: Log, *, honest: bool = False) -> None:
 
 
 def test_a_checkpoint_by_another_key_is_named(house: House, tmp_path: Path) -> None:
-    another = LogKey.create(tmp_path / "another.pem", b"x")
+    another = LogKey.create(tmp_path / "another", lambda _context, key: key)
     forged_checkpoint(house, Log(house.open.log.origin, another))
     assert of_log(house) == ["log.checkpoint"]
 
@@ -329,7 +333,7 @@ def test_a_row_whose_person_was_erased_is_counted_apart(house: House) -> None:
     assert sum(opening is None for opening in evidence.openings.values()) == 1
     chain, _ = audit_chain(house.open.ledger)
     with house.open.store.reading() as unit:
-        erased = erased_people(unit.log)
+        erased = len(read_acts(unit.log).erased)
     *_, consents = audit_release(evidence, chain, house.open.ledger, erased)
     assert consents.holds
     assert f"{RELEASED - 1} rows replayed" in consents.seen

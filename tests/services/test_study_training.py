@@ -256,12 +256,30 @@ def test_a_crash_between_keeping_and_registering_is_made_good(house: House) -> N
         train(house)
     house.open.ledger._keys = keys  # type: ignore[attr-defined]  # back to writing
     assert releases(house) == 1
-    with pytest.raises(TrainingError, match="nothing changed"):
+    trained = training.train(STUDY.reference.id, DICTIONARY, PARAMETERS)
+    assert trained.stored.release == 2
+    load_active(house.open.ledger, trained.stored.model)
+
+
+def test_a_release_that_was_never_registered_stays_so_when_its_people_stop(house: House) -> None:
+    training, ledger = house.open.training, house.open.ledger
+    keys = ledger._keys  # type: ignore[attr-defined]  # the embedded chain's own
+
+    def crash() -> None:
+        ledger._keys = None  # type: ignore[attr-defined]  # the embedded chain turns read-only
+
+    house.clock.watch({RECHECK + 1: crash})
+    with pytest.raises(Exception, match="reading only"):
+        train(house)
+    ledger._keys = keys  # type: ignore[attr-defined]  # back to writing
+    for subject in house.people:
+        if house.open.book.entries(subject):
+            house.stop(subject)
+    with pytest.raises(TrainingError):
         training.train(STUDY.reference.id, DICTIONARY, PARAMETERS)
     with house.open.store.reading() as unit:
         [stored] = unit.studies.releases(STUDY.reference.id)
-    assert house.open.ledger.model_status(stored.model_hash) is ModelStatus.ACTIVE
-    load_active(house.open.ledger, stored.model)
+    assert ledger.model_status(stored.model_hash) is ModelStatus.UNKNOWN
 
 
 def test_a_stale_ledger_reads_nobody(house: House) -> None:

@@ -8,8 +8,10 @@ from functools import partial
 
 import pytest
 from flask.testing import FlaskClient
+from sqlalchemy import delete
 
 from consent.adapters.signing import verifies
+from consent.adapters.sql.tables import checkpoints
 from consent.domain.checkpoint import Checkpoint
 from consent.domain.merkle import leaf_hash, verify_inclusion
 from consent.domain.note import open_note
@@ -37,15 +39,17 @@ def visit(template: Template, tmp_path_factory: pytest.TempPathFactory) -> Itera
             house.open.log.checkpoint(unit)
             size = unit.log.size()
         house.grant(house.people[0])
-    with opened_for_audit(home) as room:
-        app = create_app(room.store, room.origin, room.public_key)
-        yield Visit(app.test_client(), size, room.origin, room.public_key)
+        with opened_for_audit(home) as room:
+            app = create_app(room.store, room.origin, room.public_key)
+            yield Visit(app.test_client(), size, room.origin, room.public_key)
 
 
 @pytest.fixture
 def unsigned(shared_house: House) -> FlaskClient:
     """Pages over a log without a checkpoint."""
     here = shared_house.open
+    with here.store.begin() as unit:
+        unit.connection.execute(delete(checkpoints))
     return create_app(here.store, here.log.origin, here.log.signer.public_key).test_client()
 
 

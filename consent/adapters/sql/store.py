@@ -23,10 +23,16 @@ class RecordsUnavailableError(ConsentError):
     """The records database is busy, damaged or refuses a row; nothing of the transaction was kept, try again."""
 
 
-def open_records(path: Path) -> Engine:
-    """Open the records database in SQLite: write-ahead log, each commit synced, waits 10 s for another writer."""
+def open_records(path: Path, *, read_only: bool = False) -> Engine:
+    """Open the records database in SQLite: write-ahead log, each commit synced, waits 10 s for another writer.
+
+    Read only, nothing of the file changes.
+    """
     # isolation_level None: the driver begins nothing itself, `_transaction` does. Parameters are personal: never shown.
     arguments = {"timeout": 10, "isolation_level": None}
+    if read_only:
+        url = f"sqlite:///{path.absolute().as_uri()}?mode=ro&uri=true"
+        return create_engine(url, connect_args=arguments, hide_parameters=True)
     engine = create_engine(f"sqlite:///{path}", connect_args=arguments, hide_parameters=True)
     event.listen(engine, "connect", _prepare)
     return engine

@@ -32,7 +32,7 @@ class SqlStudies:
         """Store a model with its manifest and openings."""
         self.connection.execute(insert(releases), asdict(release))
         if sealed:
-            rows = [asdict(opening) | {"model_hash": release.model_hash} for opening in sealed]
+            rows = [asdict(opening) | {"study": release.study, "release": release.release} for opening in sealed]
             self.connection.execute(insert(openings), rows)
 
     def releases(self, study: str) -> Sequence[StoredRelease]:
@@ -40,7 +40,8 @@ class SqlStudies:
         query = select(releases).where(releases.c.study == study).order_by(releases.c.release)
         return [StoredRelease(**row._mapping) for row in self.connection.execute(query)]  # noqa: SLF001  # public API
 
-    def openings(self, model_hash: bytes) -> Sequence[StoredOpening]:
-        """Return a model's sealed openings in the order of their leaves."""
-        query = select(openings).where(openings.c.model_hash == model_hash).order_by(openings.c.leaf)
+    def openings(self, study: str, release: int) -> Sequence[StoredOpening]:
+        """Return a release's sealed openings in the order of their leaves."""
+        of_release = (openings.c.study == study) & (openings.c.release == release)
+        query = select(openings).where(of_release).order_by(openings.c.leaf)
         return [StoredOpening(row.leaf, SubjectId(row.subject), row.sealed) for row in self.connection.execute(query)]

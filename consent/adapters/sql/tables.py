@@ -100,7 +100,8 @@ releases = Table(
 openings = Table(
     "openings",
     metadata,
-    Column("model_hash", LargeBinary(32), primary_key=True),
+    Column("study", String(63), primary_key=True),
+    Column("release", Integer, primary_key=True, autoincrement=False),
     Column("leaf", LargeBinary(32), primary_key=True),
     Column("subject", String(32), nullable=False),
     Column("sealed", LargeBinary, nullable=False),

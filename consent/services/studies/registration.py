@@ -24,7 +24,7 @@ class Registration:
             action=Action.APPROVE,
             verdict="APPROVED",
             study=study.reference.id,
-            facts={"text": study.text_hash, "ethics": study.ethics},
+            facts={"definition": study.hash(), "ethics": study.ethics},
         )
         with self.store.begin() as unit:
             if unit.studies.get(study.reference.id) is not None:

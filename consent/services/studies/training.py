@@ -15,6 +15,7 @@ from consent.domain.manifest import Manifest, Opening, rows_root
 from consent.domain.study import Study
 from consent.domain.terms import Operation, SubjectId
 from consent.ports import Ledger, ModelStatus, ProjectionHead, Store, StoredOpening, StoredRelease, Unit
+from consent.services.acts import read_acts
 from consent.services.book import ConsentBook
 from consent.services.gate import ConsentGate
 from consent.services.log import Log
@@ -62,7 +63,6 @@ class Training:
         rows give a model that an earlier release already is.
         """
         study = self._study(study_id)
-        self._settle(study_id)
         for _ in range(ATTEMPTS):
             fitted = self._fit(study, dictionary, parameters)
             if self._still_consented(fitted):
@@ -72,8 +72,11 @@ class Training:
     def _study(self, study_id: str) -> Study:
         with self.store.reading() as unit:
             study = unit.studies.get(study_id)
+            approved = read_acts(unit.log).approved.get(study_id)
         if study is None:
             raise TrainingError("no such study is registered here: register it first")
+        if study.hash() != approved:
+            raise TrainingError("the study is not the one that was approved: restore it, or approve the new one")
         return study
 
     def _fit(self, study: Study, dictionary: Dictionary, parameters: Parameters) -> "_Fitted":
@@ -114,7 +117,7 @@ class Training:
         with self.store.reading() as unit:
             earlier = unit.studies.releases(study.reference.id)
         self._require_new(sha256(content), earlier)
-        openings = {row.subject: self._opening(row) for row in fitted.rows}
+        openings = self._openings(fitted.rows)
         manifest = Manifest(
             study=study.reference.id,
             release=len(earlier) + 1,
@@ -135,26 +138,44 @@ class Training:
             manifest.study, manifest.release, sha256(content), manifest.to_bytes(), content, evaluation
         )
         self._keep(stored, manifest, openings)
-        self._settle(stored.study)
+        for old in earlier:
+            self._retire(old)
+        self.ledger.register_model(stored.model_hash, manifest.hash())
+        self._say(Action.RELEASE, "ACTIVE", stored)
         return Trained(stored, manifest, fitted.model, fitted.evaluation, fitted.rows, fitted.gate.refused)
 
     def _require_new(self, model: bytes, earlier: Sequence[StoredRelease]) -> None:
         """Refuse what the registry has seen: it takes a model hash once, with one manifest, and retired is for ever.
 
-        The current release is retired all the same when its rows are no longer those that consent.
+        The current release is retired all the same when its rows are no longer those that consent. A release that
+        was stored and, for a crash, never registered does not count: its consents were not checked since.
         """
-        if earlier and earlier[-1].model_hash == model:
+        status = self.ledger.model_status(model)
+        if status is ModelStatus.UNKNOWN:
+            return
+        if model not in {release.model_hash for release in earlier}:
+            raise TrainingError("another study's model is this very one: change a parameter, such as rounds")
+        if status is not ModelStatus.RETIRED:
             raise TrainingError("nothing changed since the last release: it stands as it is")
-        if model in {release.model_hash for release in earlier}:
-            self._retire(earlier[-1])
-            raise TrainingError(
-                "an earlier, retired release is this very model, and the current one is retired now too: "
-                "change a parameter, such as rounds"
-            )
+        for old in earlier:
+            self._retire(old)
+        raise TrainingError(
+            "an earlier, retired release is this very model, and the current one is retired now too: "
+            "change a parameter, such as rounds"
+        )
 
-    def _opening(self, row: TrainingRow) -> Opening:
+    def _openings(self, rows: Sequence[TrainingRow]) -> dict[SubjectId, Opening]:
+        """Return what stands under each row's leaf.
+
+        The row enters as a MAC under its person's own key: whoever holds the hospital's data cannot tell from evidence
+        which address a row belongs to, and after an erasure nobody can.
+        """
+        macs = self.vault.mac_all([Part(row.subject, row_hash(row.row)) for row in rows])
+        return {row.subject: self._opening(row, mac) for row, mac in zip(rows, macs, strict=True)}
+
+    def _opening(self, row: TrainingRow, mac: bytes) -> Opening:
         patients = {entry.commitment: entry.patient for entry in self.book.entries(row.subject)}
-        return Opening(secrets.token_bytes(32), row_hash(row.row), patients[row.commitment], row.commitment)
+        return Opening(secrets.token_bytes(32), mac, patients[row.commitment], row.commitment)
 
     def _keep(self, stored: StoredRelease, manifest: Manifest, openings: Mapping[SubjectId, Opening]) -> None:
         """Store a release with the sealed openings of its rows and its entry."""
@@ -171,20 +192,6 @@ class Training:
         with self.store.begin() as unit:
             unit.studies.add_release(stored, kept)
             self._note(unit, f"study:{stored.study}", Action.TRAIN, "TRAINED", stored, facts)
-
-    def _settle(self, study_id: str) -> None:
-        """Make the chain say what is stored: the newest release ACTIVE, those before it RETIRED.
-
-        Also finishes what a crash or a chain that was away left undone.
-        """
-        with self.store.reading() as unit:
-            releases = unit.studies.releases(study_id)
-        for old in releases[:-1]:
-            self._retire(old)
-        for newest in releases[-1:]:
-            if self.ledger.model_status(newest.model_hash) is ModelStatus.UNKNOWN:
-                self.ledger.register_model(newest.model_hash, sha256(newest.manifest))
-                self._say(Action.RELEASE, "ACTIVE", newest)
 
     def _retire(self, old: StoredRelease) -> None:
         if self.ledger.model_status(old.model_hash) in {ModelStatus.ACTIVE, ModelStatus.SUSPENDED}:

@@ -97,7 +97,8 @@ def _studies() -> None:
     )
     op.create_table(
         "openings",
-        sa.Column("model_hash", sa.LargeBinary(32), primary_key=True),
+        sa.Column("study", sa.String(63), primary_key=True),
+        sa.Column("release", sa.Integer, primary_key=True, autoincrement=False),
         sa.Column("leaf", sa.LargeBinary(32), primary_key=True),
         sa.Column("subject", sa.String(32), nullable=False),
         sa.Column("sealed", sa.LargeBinary, nullable=False),
