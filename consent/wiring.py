@@ -149,7 +149,9 @@ def opened(settings: Settings, clock: Clock = utc_now) -> Iterator[Installation]
     places = Places(settings.home)
     identity = read_identity(places.public)
     with ExitStack() as stack:
-        ledger = stack.enter_context(EmbeddedChain.open(places.chain, _chain_keys(places)))
+        ledger = stack.enter_context(
+            EmbeddedChain.open(places.chain, _chain_keys(places), lambda: int(clock().timestamp()))
+        )
         store, keys_engine = SqlStore(open_records(places.records)), open_keys(places.keys)
         stack.callback(store.engine.dispose)
         stack.callback(keys_engine.dispose)

@@ -88,3 +88,14 @@ def test_a_folder_that_holds_something_else_is_left_alone(tmp_path: Path) -> Non
     assert refused.returncode != 0
     assert (tmp_path / "thesis.txt").read_text() == "years of work"
     assert "Traceback" not in refused.stderr
+
+
+def test_an_installation_that_is_no_demo_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "passphrase").write_text("correct horse battery staple\n")
+    monkeypatch.setenv("CONSENTRY_PASSPHRASE_FILE", str(tmp_path / "passphrase"))
+    home = tmp_path / "hospital"
+    assert consentry("init", home).returncode == 0
+    kept = (home / "operator" / "root-key.json").read_bytes()
+    refused = consentry("demo", "--home", home, "--patients", "60")
+    assert refused.returncode == 2
+    assert (home / "operator" / "root-key.json").read_bytes() == kept
