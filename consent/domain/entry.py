@@ -9,14 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from consent.domain.errors import ConsentError
 from consent.domain.hashing import Json, canonical_json
 from consent.domain.merkle import leaf_hash
 from consent.domain.terms import SubjectId
-
-
-class InvalidEntryError(ConsentError):
-    """These bytes are no entry of this log; the log was altered or is of a newer version."""
 
 
 class Action(StrEnum):
@@ -52,7 +47,7 @@ class Entry:
         operation: which operation, for an access.
         categories: which categories were opened, sorted.
         consent: the random id of the consent that it rests on or changes.
-        facts: hashes and counts that belong to the action; never contents, keys or names.
+        facts: hashes, counts and public addresses that belong to the action; never contents, secrets or names.
         private: HMAC-SHA256 of what must not stand here, hex, or empty.
     """
 

@@ -1,6 +1,6 @@
 """Erasure: reads stop at once, the key dies, and with its epoch every copy of the records.
 
-REQUESTED -> BLOCKED -> KEY_DELETED -> EPOCH_TURNED -> FINAL, each state an entry. The states between, with holds,
+BLOCKED -> KEY_DELETED -> EPOCH_TURNED -> FINAL, each state an entry. The states between, with holds,
 approvals and dates, come with the vault's full erasure; nothing here is reversible from BLOCKED on.
 """
 
