@@ -300,7 +300,8 @@ def _erase(story: Story, installation: Installation, subject: SubjectId) -> None
             "erased_unreadable": opened_before and not adversary.opens(now),
             "erased_unreadable_from_old_copy": opened_before and not adversary.opens(copy),
         }
-        shutil.rmtree(adversary.workspace)
+        for spent in (adversary.workspace, now):
+            shutil.rmtree(spent)
         telling.say(
             "a copy of both databases, made before, opened their records; "
             "with every key that is left, neither it nor the databases do"

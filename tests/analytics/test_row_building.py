@@ -180,13 +180,18 @@ def test_a_row_depends_on_the_set_of_records_and_not_on_their_order(
     )
 
 
+@pytest.mark.parametrize("moment", ["1994-13-45", "1994-01-12T10:00:60Z", "1994-01-12T25:00:00Z"])
+def test_a_day_or_time_that_never_was_counts_as_no_date(moment: str) -> None:
+    assert resource_date(creatinine(1.5) | {"effectiveDateTime": moment}) is None
+    assert math.isnan(reduced("last", creatinine(1.5) | {"effectiveDateTime": moment}))
+
+
 @pytest.mark.parametrize(
     "misshapen",
     [
         {"code": "2160-0"},
         {"code": {"coding": ["2160-0"]}},
         {"valueQuantity": "1.5 mg/dL"},
-        {"effectiveDateTime": "1994-13-45"},
         {"effectiveDateTime": 19940112},
         {"valueQuantity": {"value": 10**400, "system": "http://unitsofmeasure.org", "code": "mg/dL"}},
     ],
