@@ -166,10 +166,9 @@ class ConsentBook:
     def find(self, patient: Address, commitment: bytes) -> tuple[SubjectId, BookEntry] | None:
         """Return whose consent this is, and the consent."""
         subject = self.owner(patient)
-        for entry in self.entries(subject) if subject else ():
-            if entry.commitment == commitment:
-                return subject, entry  # type: ignore[return-value]  # without an owner there are no entries
-        return None
+        if subject is None:
+            return None
+        return next(((subject, entry) for entry in self.entries(subject) if entry.commitment == commitment), None)
 
     def stop(self, subject: SubjectId, ids: Iterable[str]) -> None:
         """Mark consents as stopped: the next decision refuses."""

@@ -14,7 +14,7 @@ from typing import Final
 
 import pytest
 
-from consent.adapters.chain_keys import ChainKeys, InvalidChainKeysError, address_of
+from consent.adapters.chain_keys import ChainKeys, InvalidChainKeysError
 from consent.adapters.chain_store import ReadOnlyLedgerError
 from consent.adapters.embedded_chain import EmbeddedChain
 from consent.domain.errors import (
@@ -24,8 +24,7 @@ from consent.domain.errors import (
     LedgerUnavailableError,
 )
 from consent.domain.grant import BATCH_LIMIT, PublishedGrant
-from consent.domain.history import EMPTY_HISTORY, Granted, Revoked, fold
-from consent.domain.typed_data import Address
+from consent.domain.history import EMPTY_HISTORY, fold
 from consent.ports import Ledger, ModelStatus
 from tests.wallets import Wallet
 
@@ -74,36 +73,6 @@ def signed(chain: Ledger, wallet: Wallet | None = None) -> PublishedGrant:
 # ------------------------------------------------------------------------------------------------------------ ledger
 
 
-def test_what_is_published_can_be_read_back(chain: EmbeddedChain, keys: ChainKeys) -> None:
-    ledger: Ledger = chain
-    first, second, third = Wallet.draw(), Wallet.draw(), Wallet.draw()
-    grants = [signed(ledger, wallet) for wallet in (first, second, third)]
-    mined = ledger.grant(grants)
-    revoked = ledger.revoke_signed([second.revocation(ledger.domain, grants[1].commitment)])
-    stopped = ledger.stop([(third.address, grants[2].commitment)])
-    times = [ledger.block(block.block).time for block in (mined, revoked, stopped)]
-    assert list(ledger.events(0, stopped.block)) == [
-        *(Granted(g.patient, g.commitment, g.expires, mined.block, times[0]) for g in grants),
-        Revoked(second.address, grants[1].commitment, second.address, revoked.block, times[1]),
-        Revoked(third.address, grants[2].commitment, address_of(keys.custodian), stopped.block, times[2]),
-    ]
-    assert ledger.head().number == stopped.block
-
-
-def test_history_can_be_asked_of_every_past_block(chain: EmbeddedChain) -> None:
-    for size in (1, 3, 2):
-        chain.grant([signed(chain) for _ in range(size)])
-    for block in range(chain.head().number + 1):
-        if block >= chain.deployment.block:
-            assert chain.history(block) == fold(EMPTY_HISTORY, chain.events(0, block))
-
-
-def test_events_of_a_range_are_those_of_its_blocks(chain: EmbeddedChain) -> None:
-    blocks = [chain.grant([signed(chain)]).block for _ in range(4)]
-    assert [event.block for event in chain.events(blocks[1], blocks[2])] == blocks[1:3]
-    assert chain.events(blocks[2], blocks[1]) == []
-
-
 def test_a_full_batch_of_each_kind_fits_a_block(chain: EmbeddedChain) -> None:
     wallets = [Wallet.draw() for _ in range(BATCH_LIMIT)]
     grants = [signed(chain, wallet) for wallet in wallets]
@@ -112,53 +81,6 @@ def test_a_full_batch_of_each_kind_fits_a_block(chain: EmbeddedChain) -> None:
     chain.revoke_signed([w.revocation(chain.domain, g.commitment) for w, g in pairs])
     chain.stop([(g.patient, bytes(32)) for g in grants])
     assert len(chain.events(0, chain.head().number)) == 3 * BATCH_LIMIT
-
-
-def test_models_are_registered_and_retired(chain: EmbeddedChain) -> None:
-    assert chain.model_status(MODEL) is ModelStatus.UNKNOWN
-    chain.register_model(MODEL, MANIFEST)
-    assert chain.model_status(MODEL) is ModelStatus.ACTIVE
-    chain.set_model_status(MODEL, ModelStatus.RETIRED)
-    assert chain.model_status(MODEL) is ModelStatus.RETIRED
-    with pytest.raises(LedgerRejectedError, match="models: model is retired"):
-        chain.set_model_status(MODEL, ModelStatus.ACTIVE)
-
-
-def test_a_block_that_is_not_there_yet_is_unavailable(chain: EmbeddedChain) -> None:
-    for ask in (chain.block, chain.history, lambda number: chain.events(number, number)):
-        with pytest.raises(LedgerUnavailableError):
-            ask(chain.head().number + 1)
-
-
-REFUSED: Final[dict[str, tuple[Callable[[EmbeddedChain], object], str]]] = {
-    "a forged grant": (
-        lambda c: c.grant([replace(signed(c), commitment=bytes(32))]),
-        "registry: bad signature",
-    ),
-    "no grants": (lambda c: c.grant([]), "1 to 256"),
-    "too many grants": (lambda c: c.grant([signed(c)] * (BATCH_LIMIT + 1)), "1 to 256"),
-    "no revocations": (lambda c: c.revoke_signed([]), "1 to 256"),
-    "no stops": (lambda c: c.stop([]), "1 to 256"),
-    "a short signature": (lambda c: c.grant([replace(signed(c), signature=bytes(63))]), "64 bytes"),
-    "a short address": (lambda c: c.stop([(Address(bytes(19)), bytes(32))]), "wrong size"),
-    "a long commitment": (lambda c: c.stop([(Address(bytes(20)), bytes(33))]), "wrong size"),
-    "a time beyond its type": (lambda c: c.grant([replace(signed(c), expires=2**64)]), "wrong size"),
-    "an unknown model": (lambda c: c.set_model_status(MODEL, ModelStatus.RETIRED), "models: "),
-}
-
-
-@pytest.mark.parametrize("name", REFUSED)
-def test_what_is_refused_says_why_and_leaves_no_block(chain: EmbeddedChain, name: str) -> None:
-    before = chain.head()
-    call, reason = REFUSED[name]
-    with pytest.raises(LedgerRejectedError, match=reason):
-        call(chain)
-    assert chain.head() == before
-    chain.grant([signed(chain)])
-    assert chain.head().number == before.number + 1
-
-
-# -------------------------------------------------------------------------------------------------------------- time
 
 
 def test_a_blocks_time_is_the_clocks(chain: EmbeddedChain, clock: Clock) -> None:
