@@ -42,7 +42,7 @@ def measure() -> Iterator[Figure]:
         "gas.grant_batch_1",
         registry.grant(registry.signed()).gas_used,
         "gas",
-        "goal 44,000, met by grant_one",
+        "none: grant_one is for a single grant",
         "the same grant as a list of one: memory for a full batch is set aside",
     )
     yield Figure(

@@ -50,6 +50,8 @@ def _passphrase(home: Path, environment: Mapping[str, str]) -> bytes:
     try:
         passphrase = path.read_bytes().split(b"\n", 1)[0].strip()
     except OSError as error:
+        if environment.get("CONSENTRY_PASSPHRASE_FILE"):
+            raise SettingsError("the file that CONSENTRY_PASSPHRASE_FILE names cannot be read: correct it") from error
         raise SettingsError("no passphrase: set CONSENTRY_PASSPHRASE_FILE to a file that holds it") from error
     if not passphrase:
         raise SettingsError("the passphrase file is empty: its first line opens the installation's keys")

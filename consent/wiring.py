@@ -148,6 +148,9 @@ def opened(settings: Settings, clock: Clock = utc_now) -> Iterator[Installation]
     """Open an installation for everything; one process at a time, for the chain's file has one writer."""
     places = Places(settings.home)
     identity = read_identity(places.public)
+    for part in (places.records, places.keys, places.chain, places.root_key, places.chain_keys, places.log_key):
+        if not part.is_file():
+            raise InstallationError(f"{part.name} is missing from this installation: restore it, nothing was changed")
     with ExitStack() as stack:
         ledger = stack.enter_context(
             EmbeddedChain.open(places.chain, _chain_keys(places), lambda: int(clock().timestamp()))

@@ -8,6 +8,8 @@ from rich.console import Console
 from consent.demo.report import write_report
 from consent.demo.story import Story, tell
 
+MANY = 2000
+
 
 def run(home: Path, patients: int | None) -> None:
     """Tell the story and write `summary.json` and `report.html`."""
@@ -31,6 +33,8 @@ def _close(console: Console, story: Story) -> None:
         f"{summary['auroc_physicians']:.3f} for the physicians' own estimates.",
         highlight=False,
     )
+    if len(story.cast.agreed) < MANY:
+        console.print("So few rows say little of a model: tell the story without --patients to see what it can do.")
     console.print(f"\n  {story.home}/report.html    the story with its plots; open it in a browser", highlight=False)
     console.print(f"  {story.home}/summary.json   its figures", highlight=False)
     console.print(f"  consentry verify {story.home}   replays chain, log, receipts and releases\n", highlight=False)

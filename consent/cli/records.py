@@ -17,6 +17,8 @@ def run(home: Path, files: list[Path]) -> None:
     numbered = track(list(enumerate(files, 1)), "Validating", console=console, transient=True)
     received = [_read(number, len(files), path) for number, path in numbered]
     with wiring.opened(Settings.read(home)) as installation:
+        for folder in installation.keys.missing_replicas:
+            console.print(f"The epoch key's copy in {folder} is missing: copy it there from another replica folder.")
         subjects = installation.records.deposit(received, wiring.utc_now())
         kept = [
             (subject, len(person.contents))
@@ -24,7 +26,7 @@ def run(home: Path, files: list[Path]) -> None:
             if subject not in installation.book.blocked
         ]
     patients, records = len({subject for subject, _ in kept}), sum(count for _, count in kept)
-    Console().print(f"{patients} patients, {records} records sealed.")
+    Console().print(f"Patients: {patients}. Records sealed: {records}.")
     if len(kept) < len(received):
         Console().print(f"{len(received) - len(kept)} files left out: these people were erased.")
 

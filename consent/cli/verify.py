@@ -81,10 +81,11 @@ def _findings(room: AuditRoom, held: Held) -> Iterator[Finding]:
         yield from audit_acts(acts, unit.patients)
         waiting = waiting_acts(unit.outbox, room.ledger.domain, room.recover)
         replayed = Replayed(chain, acts, unit.log.leaves(), waiting, int(wiring.utc_now().timestamp()))
-    if held.receipts:
-        yield from audit_receipts(_receipts(held.receipts), replayed, room.verify)
+    receipts = _receipts(held.receipts) if held.receipts else []
+    if receipts:
+        yield from audit_receipts(receipts, replayed, room.verify)
     else:
-        yield Finding("receipts", holds=None, seen="none were given")
+        yield Finding("receipts", holds=None, seen="no whole receipt was given")
     evidence = [_evidence(path) for path in held.evidence]
     for one in evidence:
         yield from audit_release(one, chain, room.ledger, len(acts.erased))

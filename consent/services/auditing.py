@@ -144,7 +144,7 @@ def audit_identity(ledger: Ledger, identity: Identity, trusted: Identity | None)
     same = (ledger.domain.chain_id, ledger.domain.contract.hex()) == (identity.chain_id, identity.registry)
     yield Finding("chain.identity", same, f"chain {identity.chain_id}, registry 0x{identity.registry}")
     if trusted is None:
-        yield Finding("installation", holds=None, seen="only its own word: bring your copy of installation.json")
+        yield Finding("installation", holds=None, seen="its own word only: bring your copy of it (--trusted)")
     else:
         yield Finding("installation", identity == trusted, "log key, chain and registry against the auditor's own copy")
 

@@ -15,7 +15,7 @@ import pytest
 
 from consent.cli import main
 from consent.cli.errors import BROKEN, NOT_FOUND, NOT_VERIFIED, SIGN_IN, USAGE, exit_code
-from consent.wiring import opened_for_audit
+from consent.wiring import InstallationError, opened, opened_for_audit
 from tests.services.house import DICTIONARY, PARAMETERS, PASSPHRASE, House, Template, patient_bundle
 
 ROOT = Path(__file__).parents[2]
@@ -182,7 +182,7 @@ def test_import_takes_all_files(home: Path, tmp_path: Path) -> None:
         file.write_bytes(patient_bundle(number))
     people, entries = kept(home)
     ran = consentry("import", home, *files)
-    assert (ran.returncode, "2 patients, 6 records sealed" in ran.stdout) == (0, True), ran.stderr
+    assert (ran.returncode, "Patients: 2. Records sealed: 6." in ran.stdout) == (0, True), ran.stderr
     assert kept(home) == (people + 2, entries + 4)
 
 
@@ -245,3 +245,21 @@ def test_an_installation_is_made_once(tmp_path: Path) -> None:
 
 def test_what_is_not_ours_is_not_dressed_up() -> None:
     assert exit_code(ValueError("a bug")) is None
+
+
+@pytest.mark.parametrize(
+    "part", ["records.sqlite", "keys.sqlite", "chain.sqlite", "operator/root-key.json", "operator/chain-keys.json"]
+)
+def test_a_missing_part_is_named_and_nothing_is_put_in_its_place(template: Template, tmp_path: Path, part: str) -> None:
+    with House.copied(template, tmp_path / "home") as house:
+        settings = house.settings
+    (tmp_path / "home" / part).unlink()
+    with pytest.raises(InstallationError, match=Path(part).name), opened(settings):
+        pass
+    assert not (tmp_path / "home" / part).exists()
+
+
+def test_no_whole_receipt_is_nothing_checked(home: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty.jsonl").write_bytes(b"\xff\xfe")
+    ran = consentry("verify", home, "--receipts", tmp_path / "empty.jsonl")
+    assert re.search(r"open\s+receipts", ran.stdout)
