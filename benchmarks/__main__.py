@@ -11,10 +11,10 @@ from typing import Final
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import chain, gas
+from benchmarks import chain, gas, gate, ledger
 from benchmarks.figure import Figure
 
-ROOMS: Final = (gas, chain)
+ROOMS: Final = (gas, chain, gate, ledger)
 RESULTS: Final = Path(__file__).with_name("results.json")
 
 

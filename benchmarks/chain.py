@@ -11,6 +11,7 @@ from typing import Final
 from benchmarks.figure import Figure
 from consent.adapters.embedded_chain import ChainKeys, EmbeddedChain
 from consent.domain.grant import BATCH_LIMIT, PublishedGrant
+from consent.ports import Grants
 from tests.wallets import Wallet
 
 BATCHES: Final = 5
@@ -27,7 +28,7 @@ def measure() -> Iterator[Figure]:
         yield Figure("chain.open", round(opening, 4), "s", "10 ms in a prototype", "open and check the deployment")
         with EmbeddedChain.open(path, keys) as chain:
             batches = [_batch(chain) for _ in range(BATCHES)]
-            writing = median(_seconds(partial(chain.grant, batch)) for batch in batches)
+            writing = median(_seconds(partial(chain.send, Grants(batch))) for batch in batches)
             reading = _seconds(lambda: chain.events(0, chain.head().number))
     yield Figure(
         "chain.grant_batch_256", round(writing, 3), "s", "2 ms a grant in a prototype", "signed, mined and on disk"

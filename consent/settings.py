@@ -5,6 +5,9 @@
 | `CONSENTRY_PASSPHRASE_FILE` | file whose first line opens the keys; where unset, `operator/passphrase` |
 | `CONSENTRY_REPLICAS` | two or more folders for copies of the epoch key, separated by `:`; best on different disks |
 | `CONSENTRY_MAX_STALENESS` | seconds without a fresh reading of the ledger after which every access is refused (120) |
+| `CONSENTRY_PUBLICATION_WINDOW` | seconds over which what patients sign is spread on its way to the chain (21600) |
+| `CONSENTRY_RPC` | where an installation on a node finds it: an `http` or `https` URL |
+| `CONSENTRY_CONFIRMATIONS` | after how many blocks one is final there; unset, what the node itself calls finalized |
 """
 
 import os
@@ -14,6 +17,7 @@ from pathlib import Path
 from typing import Self
 
 from consent.domain.errors import ConsentError
+from consent.domain.publication import LONGEST_WINDOW
 
 
 class SettingsError(ConsentError):
@@ -28,16 +32,40 @@ class Settings:
     passphrase: bytes = field(repr=False)
     replicas: tuple[Path, ...]
     max_staleness: int = 120
+    publication_window: int = 0
+    rpc: str = field(default="", repr=False)
+    confirmations: int | None = None
 
     @classmethod
     def read(cls, home: Path, environment: Mapping[str, str] = os.environ) -> Self:
         """Read the settings of the installation in `home`; raise `SettingsError` for what is missing or wrong."""
         named = environment.get("CONSENTRY_REPLICAS", "")
         replicas = tuple(Path(name) for name in named.split(":") if name) or default_replicas(home)
-        staleness = environment.get("CONSENTRY_MAX_STALENESS", "120")
-        if not staleness.isdecimal():
-            raise SettingsError("CONSENTRY_MAX_STALENESS is a whole number of seconds")
-        return cls(home, _passphrase(home, environment), replicas, int(staleness))
+        confirmations = environment.get("CONSENTRY_CONFIRMATIONS", "")
+        return cls(
+            home=home,
+            passphrase=_passphrase(home, environment),
+            replicas=replicas,
+            max_staleness=_whole(environment, "CONSENTRY_MAX_STALENESS", 120),
+            publication_window=_whole(environment, "CONSENTRY_PUBLICATION_WINDOW", 6 * 3600, LONGEST_WINDOW),
+            rpc=_rpc(environment),
+            confirmations=_whole(environment, "CONSENTRY_CONFIRMATIONS", 0) if confirmations else None,
+        )
+
+
+def _whole(environment: Mapping[str, str], name: str, default: int, most: int = 2**31) -> int:
+    text = environment.get(name) or str(default)
+    if not (text.isascii() and text.isdecimal() and len(text) < len(str(2**31)) and int(text) <= most):
+        raise SettingsError(f"{name} is a whole number, at most {most}: correct it")
+    return int(text)
+
+
+def _rpc(environment: Mapping[str, str]) -> str:
+    """Return the node's URL, which may hold a key of its provider and so is never repeated."""
+    url = environment.get("CONSENTRY_RPC", "")
+    if url and not url.startswith(("http://", "https://")):
+        raise SettingsError("CONSENTRY_RPC is an http or https URL: correct it")
+    return url
 
 
 def default_replicas(home: Path) -> tuple[Path, ...]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import Final
 
-NAMES: Final = ("consent_registry", "model_registry")
+NAMES: Final = ("consent_registry", "log_anchor", "model_registry")
 
 
 class ArtifactError(Exception):

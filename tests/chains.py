@@ -1,10 +1,12 @@
 """One contract on a chain in memory, whose clock the test holds; every caller has a key and gas."""
 
+from collections.abc import Callable
 from typing import Final
 
 from consent.adapters.chain_store import ChainStore
-from consent.adapters.contract_calls import ContractCalls
-from consent.adapters.evm import Evm, Log, deployed_address
+from consent.adapters.contract_calls import ContractCalls, Log
+from consent.adapters.evm import Evm, deployed_address
+from consent.domain.errors import LedgerRejectedError
 from consent.domain.grant import PublishedGrant, SignedRevocation
 from consent.domain.history import Event
 from consent.domain.typed_data import Address, SigningDomain
@@ -18,24 +20,19 @@ DAY: Final = 86_400
 
 
 class Stage:
-    """The contract `name` with a cast of four: who deployed it, its custodian, a patient and a stranger."""
+    """The contract `name` with a cast of four: who deployed it, who holds its one role, a patient and a stranger."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, draw: Callable[[], Wallet] = Wallet.draw) -> None:
         self.now = START
-        self.deployer, self.custodian = Wallet.draw(), Wallet.draw()
-        self.patient, self.stranger = Wallet.draw(), Wallet.draw()
-        cast = (self.deployer, self.custodian, self.patient, self.stranger)
+        self.deployer, self.holder, self.patient, self.stranger = draw(), draw(), draw(), draw()
+        cast = (self.deployer, self.holder, self.patient, self.stranger)
         senders = tuple(wallet.address for wallet in cast)
         self.calls: Final = ContractCalls(name)
         self.evm: Final = Evm.from_genesis(ChainStore.in_memory(), CHAIN_ID, senders, START - 2, lambda: self.now)
         self.now = START - 1
-        self.evm.send(self.deployer.key, None, self.creation())
+        self.evm.send(self.deployer.key, None, self.calls.creation(("address",), self.holder.address))
         self.now = START
         self.contract: Final = deployed_address(self.deployer.address, 0)
-
-    def creation(self) -> bytes:
-        """Return the bytes that deploy the contract."""
-        return self.calls.creation()
 
     def send(self, sender: Wallet, function: str, *arguments: object) -> Mined:
         """Send one transaction; its block's time is `now` as long as the test moves it on."""
@@ -47,19 +44,16 @@ class Stage:
 
     def logs(self) -> list[Log]:
         """Return all that was ever announced, in order."""
-        return [log for number in range(self.evm.head().number + 1) for log in self.evm.logs(number)]
+        return self.evm.logs(self.contract, 0, self.evm.head().number)
 
 
 class RegistryStage(Stage):
     """The consent registry on stage."""
 
-    def __init__(self) -> None:
-        super().__init__("consent_registry")
+    def __init__(self, draw: Callable[[], Wallet] = Wallet.draw) -> None:
+        super().__init__("consent_registry", draw)
         self.domain: Final = SigningDomain(CHAIN_ID, self.contract)
-
-    def creation(self) -> bytes:
-        """Return the bytes that deploy the registry with its custodian."""
-        return self.calls.creation(("address",), self.custodian.address)
+        self.custodian: Final = self.holder
 
     def grant(self, *grants: PublishedGrant) -> Mined:
         """Publish signed grants as a batch, relayed by a stranger."""
@@ -83,12 +77,10 @@ class RegistryStage(Stage):
         """Return when a commitment was revoked, 0 while it was not."""
         return int.from_bytes(self.ask("revoked_at", patient, commitment))
 
-    def events(self) -> list[Event]:
-        """Return all consent events, in order."""
-        blocks = [self.evm.block(number) for number in range(self.evm.head().number + 1)]
-        found = [
-            self.calls.event(block, log.topics, log.words) for block in blocks for log in self.evm.logs(block.number)
-        ]
+    def events(self, first: int = 0) -> list[Event]:
+        """Return all consent events from block `first` on, in order."""
+        logs = self.evm.logs(self.contract, first, self.evm.head().number)
+        found = [self.calls.event(log.block, log.topics, log.words) for log in logs]
         return [event for event in found if event is not None]
 
 
@@ -103,3 +95,12 @@ def grant_fields(grant: PublishedGrant) -> tuple[bytes, Address, int, int, bytes
         signature[:32],
         signature[32:],
     )
+
+
+def refusal(act: Callable[[], object]) -> str | None:
+    """Return the reason for which a call is refused, None when it is not."""
+    try:
+        act()
+    except LedgerRejectedError as error:
+        return str(error)
+    return None

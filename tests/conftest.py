@@ -1,13 +1,24 @@
-"""Installations to copy; building one takes a second, so that each run builds each of them once."""
+"""Installations to copy, for building one takes a second, and real nodes."""
 
-from collections.abc import Iterator
+import os
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
+    from tests.anvil import Anvil
     from tests.services.house import House, Template
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Where CONSENTRY_REQUIRE_ALL is set, a test that was skipped has failed."""
+    report = yield
+    if report.skipped and not hasattr(report, "wasxfail") and os.environ.get("CONSENTRY_REQUIRE_ALL"):
+        report.outcome, report.longrepr = "failed", f"CONSENTRY_REQUIRE_ALL is set: {report.longreprtext}"
+    return report
 
 
 @pytest.fixture(scope="session")
@@ -34,3 +45,21 @@ def shared_house(template: "Template", tmp_path_factory: pytest.TempPathFactory)
 
     with House.copied(template, tmp_path_factory.mktemp("shared") / "home") as opened:
         yield opened
+
+
+@pytest.fixture
+def anvil(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[Anvil]":
+    """A real node with a new chain, the test's own; it starts in some 25 ms."""
+    from tests.anvil import Anvil
+
+    with Anvil(tmp_path_factory.mktemp("anvil")) as node:
+        yield node
+
+
+@pytest.fixture(scope="session")
+def shared_anvil(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[Anvil]":
+    """A real node that tests share which only add to its chain."""
+    from tests.anvil import Anvil
+
+    with Anvil(tmp_path_factory.mktemp("anvil")) as node:
+        yield node

@@ -22,7 +22,7 @@ from typing import BinaryIO, Final, Self
 
 from eth.db.backends.base import BaseDB
 
-from consent.adapters.registries import Deployment
+from consent.adapters.registries import CONTRACTS, Deployed, Deployment
 from consent.domain.errors import LedgerError, LedgerLockedError, LedgerMismatchError, LedgerUnavailableError
 from consent.domain.hashing import HASH_BYTES, keccak
 
@@ -33,7 +33,8 @@ _SCHEMA: Final = f"""
     CREATE TABLE node (key BLOB PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID;
     CREATE TABLE deployment (
         chain_id INTEGER NOT NULL, block INTEGER NOT NULL,
-        registry BLOB NOT NULL, registry_code BLOB NOT NULL, models BLOB NOT NULL, models_code BLOB NOT NULL
+        registry BLOB NOT NULL, registry_code BLOB NOT NULL, models BLOB NOT NULL, models_code BLOB NOT NULL,
+        anchor BLOB NOT NULL, anchor_code BLOB NOT NULL
     ) STRICT;
 """
 
@@ -83,17 +84,20 @@ class ChainStore(BaseDB):  # type: ignore[misc]  # py-evm ships no types
 
     def deployment(self) -> Deployment:
         """Return what was deployed; `LedgerMismatchError` when the file does not say."""
-        columns = ", ".join(Deployment.__slots__)
         with _translated():
-            row = self._connection.execute(f"SELECT {columns} FROM deployment").fetchone()  # noqa: S608  # our own field names
+            row = self._connection.execute("SELECT * FROM deployment").fetchone()
         if row is None:
             raise LedgerMismatchError("this file does not say what was deployed: restore the chain's file")
-        return Deployment(*row)
+        chain_id, block, *places = row
+        registry, models, anchor = (Deployed(*places[at : at + 2]) for at in (0, 2, 4))
+        return Deployment(chain_id, block, registry, models, anchor)
 
     def record(self, deployment: Deployment) -> None:
         """Keep the one row that says what was deployed."""
+        places = [part for name in CONTRACTS for part in astuple(deployment.of(name))]
+        row = (deployment.chain_id, deployment.block, *places)
         with _translated():
-            self._connection.execute("INSERT INTO deployment VALUES (?, ?, ?, ?, ?, ?)", astuple(deployment))
+            self._connection.execute("INSERT INTO deployment VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
 
     def commit(self) -> None:
         """Keep all that was written since the last commit, or nothing of it."""
@@ -168,6 +172,13 @@ def require_unlocked(path: Path) -> None:
     """Raise `LedgerLockedError` when a process writes to the chain at `path`; for whoever is about to remove it."""
     if path.exists():
         _locked(path).close()
+
+
+@contextmanager
+def only_process(lock: Path) -> Iterator[None]:
+    """Be the one process that runs a ledger on a node; `LedgerLockedError` when another is."""
+    with _locked(lock):
+        yield
 
 
 def _locked(path: Path) -> BinaryIO:

@@ -3,6 +3,7 @@
 Source of the encoding: the Solidity contract ABI specification, through `eth_abi`.
 """
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, cast
 
 from eth_abi.abi import encode
@@ -14,17 +15,26 @@ from consent.domain.errors import LedgerMismatchError, LedgerRejectedError
 from consent.domain.hashing import HASH_BYTES
 from consent.domain.history import Event, Granted, Revoked
 from consent.domain.typed_data import Address
-from consent.ports import Head
+from consent.ports import Head, ModelChange, ModelStatus
 
 if TYPE_CHECKING:
     from eth_typing import ABIEvent, ABIFunction
 
 ADDRESS_BYTES: Final = 20
 TRANSACTION_GAS: Final = 16_000_000
-"""Twice what a full batch of revocations takes. Set, never estimated: that takes seconds for a full batch."""
+"""What a transaction may take at most. Set, never estimated: that takes seconds for a full batch."""
 UNKNOWN_ANSWER: Final = "the contract answers what this version does not know"
 NO_REASON: Final = "the contract refused this call without a reason"
 _EVENT_TOPICS: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """One event of a contract: its block, topics of 32 bytes, and the words that are no topics."""
+
+    block: Head
+    topics: tuple[bytes, ...]
+    words: bytes
 
 
 class ContractCalls:
@@ -49,6 +59,17 @@ class ContractCalls:
             return bytes(self._selectors[function] + encode(self._inputs[function], arguments))
         except EncodingError as error:
             raise LedgerRejectedError("an address, hash, signature or time has the wrong size") from error
+
+    def model_change(self, block: int, topics: tuple[bytes, ...], words: bytes) -> ModelChange | None:
+        """Return the change that a model registry's log is, or `None` for one about the registry itself."""
+        name = self._events.get(topics[0]) if topics else None
+        if name == "Registered" and len(topics) == _EVENT_TOPICS:
+            return ModelChange(topics[1], ModelStatus.ACTIVE, topics[2], block)
+        if name != "StatusChanged":
+            return None
+        if len(topics) != _EVENT_TOPICS - 1 or int.from_bytes(words) not in set(ModelStatus):
+            raise LedgerMismatchError(UNKNOWN_ANSWER)
+        return ModelChange(topics[1], ModelStatus(int.from_bytes(words)), b"", block)
 
     def event(self, block: Head, topics: tuple[bytes, ...], word: bytes) -> Event | None:
         """Return the consent event that a registry's log is, or `None` for one about the registry itself.

@@ -1,7 +1,7 @@
-"""A chain inside this process: py-evm, kept in one SQLite file, with the two registries deployed on it.
+"""A chain inside this process: py-evm, kept in one SQLite file, with the three contracts deployed on it.
 
     with EmbeddedChain.create(path, ChainKeys.draw(), genesis_time=now) as chain:
-        chain.grant([published_grant])
+        chain.send(Grants([published_grant]))
         chain.events(0, chain.head().number)
 
 Each call that writes is one block, final at once; one that a contract refuses leaves no block. A block's time is
@@ -16,16 +16,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from consent.adapters.chain_keys import ChainKeys, address_of
+from consent.adapters.chain_keys import ChainKeys
 from consent.adapters.chain_store import ChainStore, ReadOnlyLedgerError
 from consent.adapters.contract_calls import ContractCalls
 from consent.adapters.evm import Evm, deployed_address
-from consent.adapters.registries import Deployment, Registries
+from consent.adapters.registries import HOLDERS, Deployed, Deployment, Registries
 from consent.domain.errors import LedgerMismatchError
 from consent.domain.hashing import keccak
-from consent.domain.history import Event
-from consent.domain.typed_data import word
-from consent.ports import Head
+from consent.ports import Head, Role
 
 __all__ = ["ChainKeys", "Deployment", "EmbeddedChain", "ReadOnlyLedgerError"]
 
@@ -45,12 +43,14 @@ class EmbeddedChain(Registries):
         self._keys = keys
         self._evm = Evm(store, deployment.chain_id, clock)
         super().__init__(self._evm, deployment)
+        if keys is not None and keys.chain_id != deployment.chain_id:
+            raise LedgerMismatchError("this chain was made with other keys: restore the keys or the file that fit")
         if keys is not None:
             self._require_own(keys)
 
     @classmethod
     def create(cls, path: Path, keys: ChainKeys, genesis_time: int, clock: Clock = _wall_clock) -> Self:
-        """Make a chain at `path`, whole or not at all, deploy both registries and open it for writing.
+        """Make a chain at `path`, whole or not at all, deploy the contracts and open it for writing.
 
         `genesis_time` is block 0's, in Unix seconds. `LedgerMismatchError` when a file is there already.
         """
@@ -98,10 +98,6 @@ class EmbeddedChain(Registries):
     ) -> None:
         self.close()
 
-    def events(self, first: int, last: int) -> list[Event]:
-        """Return the registry's events of blocks `first` to `last`, both included, in log order."""
-        return [event for number in range(first, last + 1) for event in self._events(self._evm.block(number))]
-
     def beat(self) -> Head:
         """Add an empty block, so that an idle chain shows that it lives."""
         self._held_keys()
@@ -113,26 +109,15 @@ class EmbeddedChain(Registries):
             raise ReadOnlyLedgerError("this chain is open for reading only")
         return self._keys
 
-    def _events(self, block: Head) -> list[Event]:
-        registry = self.deployment.registry
-        logs = (log for log in self._evm.logs(block.number) if log.address == registry)
-        events = (self._registry.event(block, log.topics, log.words) for log in logs)
-        return [event for event in events if event is not None]
-
-    def _require_own(self, keys: ChainKeys) -> None:
-        belongs = (
-            keys.chain_id == self.deployment.chain_id
-            and deployed_address(address_of(keys.operator), 0) == self.deployment.registry
-            and word(address_of(keys.custodian)) == self._custodian()
-        )
-        if not belongs:
-            raise LedgerMismatchError("this chain was made with other keys: restore the keys or the file that fit")
-
 
 def _deploy(store: ChainStore, keys: ChainKeys, genesis_time: int, clock: Clock) -> Deployment:
-    operator, custodian = address_of(keys.operator), address_of(keys.custodian)
-    evm = Evm.from_genesis(store, keys.chain_id, (operator, custodian), genesis_time, clock)
-    evm.send(keys.operator, None, ContractCalls("consent_registry").creation(("address",), custodian))
-    block = evm.send(keys.operator, None, ContractCalls("model_registry").creation()).block
-    registry, models = deployed_address(operator, 0), deployed_address(operator, 1)
-    return Deployment(keys.chain_id, block, registry, keccak(evm.code(registry)), models, keccak(evm.code(models)))
+    senders = tuple(keys.address(role) for role in Role)
+    evm = Evm.from_genesis(store, keys.chain_id, senders, genesis_time, clock)
+    deployed = [_deployed(evm, keys, nonce, name, role) for nonce, (name, role) in enumerate(HOLDERS.items())]
+    return Deployment(keys.chain_id, evm.head().number, *deployed)
+
+
+def _deployed(evm: Evm, keys: ChainKeys, nonce: int, name: str, holder: Role) -> Deployed:
+    evm.send(keys.operator, None, ContractCalls(name).creation(("address",), keys.address(holder)))
+    address = deployed_address(keys.address(Role.OPERATOR), nonce)
+    return Deployed(address, keccak(evm.code(address)))

@@ -7,14 +7,13 @@ The rules are those of the Prague fork under proof of stake. While py-evm builds
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from typing import Final, Self
 
 import rlp
-from eth.abc import BlockHeaderAPI, SignedTransactionAPI
+from eth.abc import BlockHeaderAPI, SignedTransactionAPI, TransactionBuilderAPI
 from eth.chains.base import MiningChain
 from eth.db.atomic import AtomicDB
-from eth.exceptions import CanonicalHeadNotFound, HeaderNotFound, Revert, VMError
+from eth.exceptions import CanonicalHeadNotFound, HeaderNotFound, Revert, TransactionNotFound, VMError
 from eth.vm.forks import PragueVM
 from eth.vm.interrupt import EVMMissingData
 from eth.vm.spoof import SpoofTransaction
@@ -27,11 +26,11 @@ from trie.exceptions import MissingTrieNode
 
 from consent.adapters.chain_keys import address_of
 from consent.adapters.chain_store import ChainStore
-from consent.adapters.contract_calls import NO_REASON, TRANSACTION_GAS
+from consent.adapters.contract_calls import NO_REASON, TRANSACTION_GAS, Log
 from consent.domain.errors import LedgerMismatchError, LedgerRejectedError, LedgerUnavailableError
 from consent.domain.hashing import keccak
 from consent.domain.typed_data import Address
-from consent.ports import Head, Mined
+from consent.ports import Fate, Head, Mined, Outcome
 
 # py-evm and py-ecc raise it to 100,000 as they are imported: then JSON from strangers, nested that deep, overflows the
 # C stack and ends this process. Our contracts call nothing; Python's own default is enough for them.
@@ -41,18 +40,11 @@ BLOCK_GAS: Final = 30_000_000
 
 _WEI: Final = 10**27
 """What each sender holds from the start: gas for more blocks than will ever be."""
+_MAX_FEE: Final = 10**12
+"""Wei a unit of gas that senders offer at most; the base fee begins at a thousandth of it and falls."""
 _NOBODY: Final = Address(bytes(20))
 _ERROR_SELECTOR: Final = bytes.fromhex("08c379a0")
 """Of `Error(string)`, which holds a revert's reason (Solidity ABI)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Log:
-    """One event of a contract as the chain holds it: topics of 32 bytes, and the words that are no topics."""
-
-    address: Address
-    topics: tuple[bytes, ...]
-    words: bytes
 
 
 class Evm:
@@ -88,16 +80,24 @@ class Evm:
         """Return the block with this number; `LedgerUnavailableError` when the chain is not that long yet."""
         return _head(self._header(number))
 
-    def logs(self, number: int) -> list[Log]:
-        """Return what contracts announced in one block, in order."""
-        header = self._header(number)
+    def final(self) -> Head:
+        """Return the newest block: nothing replaces it."""
+        return self.head()
+
+    def logs(self, contract: Address, first: int, last: int) -> list[Log]:
+        """Return what a contract announced in blocks `first` to `last`, both included, in order."""
+        return [log for number in range(first, last + 1) for log in self._logs(contract, self._header(number))]
+
+    def _logs(self, contract: Address, header: BlockHeaderAPI) -> Iterator[Log]:
+        if not header.bloom:  # an empty block, as most of an idle chain are
+            return
+        block = _head(header)
         with _translated():
             receipts = self._chain.chaindb.get_receipts(header, PragueVM.get_receipt_builder())
-        return [
-            Log(Address(log.address), tuple(topic.to_bytes(32) for topic in log.topics), log.data)
-            for receipt in receipts
-            for log in receipt.logs
-        ]
+        for receipt in receipts:
+            for log in receipt.logs:
+                if log.address == contract:
+                    yield Log(block, tuple(topic.to_bytes(32) for topic in log.topics), log.data)
 
     def code(self, address: Address) -> bytes:
         """Return the code that runs at an address."""
@@ -116,17 +116,68 @@ class Evm:
             output: bytes = self._chain.get_transaction_result(spoofed, header)
             return output
 
-    def send(self, key: bytes, to: Address | None, call_data: bytes) -> Mined:
-        """Mine one transaction signed with `key` and return when the store holds its block; no `to` deploys.
+    def nonce(self, sender: Address) -> int:
+        """Return how many transactions of a sender the chain holds."""
+        with _translated():
+            nonce: int = self._chain.get_vm(self._chain.get_canonical_head()).state.get_nonce(sender)
+            return nonce
+
+    def signed(self, key: bytes, to: Address | None, call_data: bytes, nonce: int, gas: int = TRANSACTION_GAS) -> bytes:
+        """Return a signed transaction as bytes (EIP-1559); no `to` deploys."""
+        with _translated():
+            unsigned = _builder().new_unsigned_dynamic_fee_transaction(
+                chain_id=self._chain.chain_id,
+                nonce=nonce,
+                max_priority_fee_per_gas=0,
+                max_fee_per_gas=_MAX_FEE,
+                gas=gas,
+                to=to or b"",
+                value=0,
+                data=call_data,
+                access_list=(),
+            )
+            encoded: bytes = unsigned.as_signed_transaction(PrivateKey(key)).encode()
+            return encoded
+
+    def submit(self, raw: bytes) -> Mined | None:
+        """Mine one transaction and return when the store holds its block; None when its nonce is used already.
 
         `LedgerRejectedError` with the contract's reason when it fails, which leaves no block.
         """
-        with self._one_block() as header, _translated():
-            transaction = self._signed(header, key, to, call_data)
+        with _translated():
+            transaction: SignedTransactionAPI = _builder().decode(raw)
+            if transaction.nonce < self.nonce(Address(transaction.sender)):
+                return None
+        with self._one_block(), _translated():
             (result, (receipt,), (computation,)) = self._chain.mine_all([transaction])
             if computation.is_error:
                 raise LedgerRejectedError(_reason(computation.error))
         return Mined(transaction.hash, result.imported_block.number, receipt.gas_used)
+
+    def dry_run(self, sender: Address, to: Address, call_data: bytes, gas: int) -> None:
+        """Do nothing: `submit` refuses by itself, at no cost."""
+
+    def raised(self, key: bytes, raw: bytes) -> bytes:
+        """Return the transaction as it is: no other one competes for a block of this chain."""
+        del key
+        return raw
+
+    def send(self, key: bytes, to: Address | None, call_data: bytes) -> Mined:
+        """Sign one transaction with `key` and mine it, as `submit` does."""
+        mined = self.submit(self.signed(key, to, call_data, self.nonce(address_of(key))))
+        if mined is None:
+            raise LedgerUnavailableError("another transaction of this sender came between: try again")
+        return mined
+
+    def outcome(self, transaction: bytes, sender: Address, nonce: int) -> Outcome:
+        """Say what became of the transaction with this hash; what the contract refused left no trace."""
+        with _translated():
+            try:
+                number, index = self._chain.chaindb.get_transaction_index(transaction)
+            except TransactionNotFound:
+                return Outcome(Fate.REPLACED if self.nonce(sender) > nonce else Fate.WAITING)
+            receipt = self._chain.chaindb.get_receipt_by_index(number, index, PragueVM.get_receipt_builder())
+            return Outcome(Fate.MINED, Mined(transaction, number, receipt.gas_used))
 
     def beat(self) -> None:
         """Mine an empty block, to show that the chain lives."""
@@ -150,21 +201,6 @@ class Evm:
         time = max(self._clock(), parent.timestamp + 1)
         return self._chain.create_header_from_parent(parent, timestamp=time, gas_limit=parent.gas_limit)
 
-    def _signed(self, header: BlockHeaderAPI, key: bytes, to: Address | None, call_data: bytes) -> SignedTransactionAPI:
-        vm = self._chain.get_vm(header)
-        unsigned = vm.get_transaction_builder().new_unsigned_dynamic_fee_transaction(
-            chain_id=self._chain.chain_id,
-            nonce=vm.state.get_nonce(address_of(key)),
-            max_priority_fee_per_gas=0,
-            max_fee_per_gas=header.base_fee_per_gas,
-            gas=TRANSACTION_GAS,
-            to=to or b"",
-            value=0,
-            data=call_data,
-            access_list=(),
-        )
-        return unsigned.as_signed_transaction(PrivateKey(key))
-
     def _header(self, number: int) -> BlockHeaderAPI:
         with _translated():
             try:
@@ -182,6 +218,11 @@ def _chain_class(chain_id: int) -> type[MiningChain]:
     rules = ((0, PragueVM),)
     chain: type[MiningChain] = MiningChain.configure("EmbeddedEvm", chain_id=chain_id, vm_configuration=rules)
     return chain
+
+
+def _builder() -> type[TransactionBuilderAPI]:
+    builder: type[TransactionBuilderAPI] = PragueVM.get_transaction_builder()
+    return builder
 
 
 def _head(header: BlockHeaderAPI) -> Head:

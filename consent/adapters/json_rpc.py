@@ -1,43 +1,36 @@
 """A node behind JSON-RPC as a chain of blocks; knows nothing of consent.
 
-Final is what lies `confirmations` blocks behind the newest one: with 0, the newest block itself. Sent once and waited
-for: a reorganisation is not followed and a fee is not raised. The chain has EIP-1559 fees; to a proof-of-authority
-network's `Web3` its owner adds web3's `ExtraDataToPOAMiddleware`.
+Final is what the node calls finalized, or what lies `confirmations` blocks behind the newest one. What is above may be
+replaced by other blocks between two questions; whoever asks several compares block hashes. The chain has EIP-1559 fees;
+to a proof-of-authority network's `Web3` its owner adds web3's `ExtraDataToPOAMiddleware`.
 """
 
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final, cast
 
+from eth_account.typed_transactions.typed_transaction import TypedTransaction
+from eth_tester.exceptions import BlockNotFound as TesterBlockNotFound
 from eth_tester.exceptions import TransactionFailed
 from eth_utils.address import to_checksum_address
 from eth_utils.exceptions import ValidationError
+from hexbytes import HexBytes
 from web3 import Web3
-from web3.exceptions import ContractLogicError, Web3Exception, Web3RPCError
-from web3.types import BlockIdentifier, LogReceipt, TxParams, TxReceipt, Wei
+from web3.exceptions import ContractLogicError, TransactionNotFound, Web3Exception, Web3RPCError
+from web3.types import BlockIdentifier, LogReceipt, TxParams, Wei
 
-from consent.adapters.chain_keys import address_of
-from consent.adapters.contract_calls import NO_REASON, TRANSACTION_GAS, UNKNOWN_ANSWER
+from consent.adapters.contract_calls import NO_REASON, TRANSACTION_GAS, UNKNOWN_ANSWER, Log
 from consent.domain.errors import LedgerMismatchError, LedgerRejectedError, LedgerUnavailableError
 from consent.domain.typed_data import Address
-from consent.ports import Head, Mined
+from consent.ports import Fate, Head, Mined, Outcome
 
 _LOG_BLOCKS: Final = 1000
 """Blocks asked of in one eth_getLogs: Besu's first default limit, the smallest that nodes of one's own come with."""
-_POLL_SECONDS: Final = 0.1
 _REVERTED: Final = "execution reverted"
 _SUCCESS: Final = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Log:
-    """One event of a contract: its block, topics of 32 bytes, and the words that are no topics."""
-
-    block: Head
-    topics: tuple[bytes, ...]
-    words: bytes
+_EIGHTH: Final = 8
+"""Nodes take a transaction in another's place when it offers a tenth more; we offer an eighth."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +40,12 @@ class Node:
     Attributes:
         web3: the way to it; its own accounts are never used.
         chain_id: of the chain that it must be on (EIP-155).
-        confirmations: how many blocks final ones lie behind the newest.
-        patience: seconds that a transaction may take to be in a final block.
+        confirmations: how many blocks final ones lie behind the newest; None for what the node calls finalized.
     """
 
     web3: Web3
     chain_id: int
-    confirmations: int
-    patience: float
+    confirmations: int | None = 0
 
     def require_chain(self) -> None:
         """Raise `LedgerMismatchError` when the node is on another chain."""
@@ -62,13 +53,25 @@ class Node:
             if self.web3.eth.chain_id != self.chain_id:
                 raise LedgerMismatchError("the node is on another chain: connect to the right one")
 
+    def chain_on(self) -> int:
+        """Return the id of the chain that the node is on."""
+        with _translated():
+            return self.web3.eth.chain_id
+
     def head(self) -> Head:
+        """Return the newest block."""
+        return self._block("latest")
+
+    def final(self) -> Head:
         """Return the newest final block; block 0 is final from the start."""
-        return self._block(self._final())
+        if self.confirmations is None:
+            return self._block("finalized")
+        with _translated():
+            newest = self.web3.eth.block_number
+        return self._block(max(0, newest - self.confirmations))
 
     def block(self, number: int) -> Head:
-        """Return the final block with this number; `LedgerUnavailableError` while there is none."""
-        self._require_final(number)
+        """Return the block with this number; `LedgerUnavailableError` while there is none."""
         return self._block(number)
 
     def code(self, address: Address) -> bytes:
@@ -77,73 +80,137 @@ class Node:
             return bytes(self.web3.eth.get_code(to_checksum_address(address)))
 
     def call(self, to: Address, call_data: bytes, block: int) -> bytes:
-        """Return what a contract answers in the state after a final block; nothing is written."""
-        self._require_final(block)
+        """Return what a contract answers in the state after a block; nothing is written."""
         return self._dry_run({"to": to_checksum_address(to), "data": call_data}, block)
 
     def logs(self, contract: Address, first: int, last: int) -> list[Log]:
-        """Return what a contract announced in the final blocks `first` to `last`, both included, in log order."""
-        self._require_final(last)
+        """Return what a contract announced in blocks `first` to `last`, both included, in log order."""
+        self._block(last)
         found = [log for start in range(first, last + 1, _LOG_BLOCKS) for log in self._logs(contract, start, last)]
         with _translated():
             found.sort(key=lambda log: (log["blockNumber"], log["logIndex"]))
-            blocks = {number: self._block(number) for number in {log["blockNumber"] for log in found}}
+            blocks = {log["blockNumber"]: self._block(log["blockNumber"]) for log in _first_of_each_block(found)}
             return [
                 Log(blocks[log["blockNumber"]], tuple(bytes(topic) for topic in log["topics"]), bytes(log["data"]))
                 for log in found
             ]
 
-    def send(self, key: bytes, to: Address, call_data: bytes) -> Mined:
-        """Sign one transaction with `key`, send it and return when its block is final.
+    def nonce(self, sender: Address) -> int:
+        """Return how many transactions of a sender are mined."""
+        with _translated():
+            return self.web3.eth.get_transaction_count(to_checksum_address(sender), "latest")
 
-        `LedgerRejectedError` with the contract's reason when the contract refuses it, mostly before it is sent. After
-        `LedgerUnavailableError` it may still land: look for its event before sending it again.
+    def dry_run(self, sender: Address, to: Address, call_data: bytes, gas: int) -> None:
+        """Raise `LedgerRejectedError` when the contract would refuse this now: a node takes it all the same, and the
+        sender pays.
+        """  # noqa: D205  # one sentence
+        call: TxParams = {"to": to_checksum_address(to), "data": call_data, "gas": gas}
+        self._dry_run({**call, "from": to_checksum_address(sender)}, "latest")
+
+    def signed(
+        self, key: bytes, to: Address | None, call_data: bytes, nonce: int, gas: int = TRANSACTION_GAS
+    ) -> bytes:  # fmt: skip
+        """Return a signed transaction as bytes (EIP-1559), with the fee that the chain asks now; no `to` deploys."""
+        tip, most = self._fees()
+        whole: TxParams = {
+            "type": 2,
+            "chainId": self.chain_id,
+            "nonce": cast("Any", nonce),
+            "gas": gas,
+            "maxPriorityFeePerGas": tip,
+            "maxFeePerGas": most,
+            "value": Wei(0),
+            "data": call_data,
+        }
+        if to is not None:
+            whole["to"] = to_checksum_address(to)
+        with _translated():
+            return bytes(self.web3.eth.account.sign_transaction(whole, key).raw_transaction)
+
+    def raised(self, key: bytes, raw: bytes) -> bytes:
+        """Return the same transaction with a fee that is an eighth higher, or what the chain asks now if more."""
+        tip, most = self._fees()
+        with _translated():
+            old: dict[str, Any] = TypedTransaction.from_bytes(HexBytes(raw)).as_dict()
+            kept = {name: old[name] for name in ("type", "chainId", "nonce", "gas", "value", "data", "to")}
+            fees = {
+                "maxPriorityFeePerGas": max(tip, _an_eighth_more(old["maxPriorityFeePerGas"])),
+                "maxFeePerGas": max(most, _an_eighth_more(old["maxFeePerGas"])),
+            }
+            return bytes(self.web3.eth.account.sign_transaction(kept | fees, key).raw_transaction)
+
+    def submit(self, raw: bytes) -> None:
+        """Send a transaction; one that the node has already, or whose nonce is used, is left as it is.
+
+        `LedgerUnavailableError` when the node does not take it.
         """
-        receipt = self._sent(key, {"to": to_checksum_address(to), "data": call_data})
-        return Mined(bytes(receipt["transactionHash"]), receipt["blockNumber"], receipt["gasUsed"])
+        try:
+            with _translated():
+                self.web3.eth.send_raw_transaction(raw)
+        except (LedgerUnavailableError, LedgerRejectedError):
+            if not self._is_known(raw):
+                raise
 
-    def deploy(self, key: bytes, creation: bytes) -> tuple[Address, int]:
-        """Deploy a contract with `key`; return its address and the number of its block, which is final."""
-        receipt = self._sent(key, {"data": creation})
+    def outcome(self, transaction: bytes, sender: Address, nonce: int) -> Outcome:
+        """Say what became of the transaction with this hash."""
+        found = self._in_block(transaction)
+        # A block may come between the questions, and anvil counts it before it answers for it: what a node has, waits.
+        if found is None and self._is_used(sender, nonce) and not self._has(transaction):
+            return Outcome(Fate.REPLACED)
+        return found or Outcome(Fate.WAITING)
+
+    def _in_block(self, transaction: bytes) -> Outcome | None:
+        with _translated(), suppress(TransactionNotFound):
+            receipt = self.web3.eth.get_transaction_receipt(HexBytes(transaction))
+            mined = Mined(transaction, receipt["blockNumber"], receipt["gasUsed"])
+            return Outcome(Fate.MINED if receipt["status"] == _SUCCESS else Fate.FAILED, mined)
+        return None
+
+    def _is_used(self, sender: Address, nonce: int) -> bool:
+        """Say whether a final block holds a sender's transaction with this nonce."""
+        final = self.final().number
+        with _translated():
+            return self.web3.eth.get_transaction_count(to_checksum_address(sender), final) > nonce
+
+    def deployed(self, transaction: bytes) -> tuple[Address, int]:
+        """Return the address that a mined transaction deployed to, and its block."""
+        with _translated():
+            receipt = self.web3.eth.get_transaction_receipt(HexBytes(transaction))
         address = receipt["contractAddress"]
         if address is None:
             raise LedgerMismatchError(UNKNOWN_ANSWER)
         return Address(bytes.fromhex(address.removeprefix("0x"))), receipt["blockNumber"]
 
-    def _sent(self, key: bytes, call: TxParams) -> TxReceipt:
-        transaction: TxParams = {**call, "from": to_checksum_address(address_of(key)), "gas": TRANSACTION_GAS}
-        # A node takes a transaction that is bound to fail, and its sender pays: ask first what would come of it.
-        self._dry_run(transaction, "latest")
+    def balance(self, address: Address) -> int:
+        """Return how many wei an address holds."""
         with _translated():
-            sent = self.web3.eth.send_raw_transaction(self._signed(key, transaction))
-            receipt = self.web3.eth.wait_for_transaction_receipt(sent, self.patience, _POLL_SECONDS)
-        if receipt["status"] != _SUCCESS:
-            self._dry_run(transaction, receipt["blockNumber"])
-            raise LedgerRejectedError("the contract refused this call when its block was made")
-        self._await_final(receipt["blockNumber"])
-        return receipt
+            return self.web3.eth.get_balance(to_checksum_address(address))
 
-    def _signed(self, key: bytes, transaction: TxParams) -> bytes:
-        """Return a signed transaction (EIP-1559). Its nonce follows what is mined: one of a key waits at a time."""
-        eth = self.web3.eth
-        tip = eth.max_priority_fee
-        whole: TxParams = {
-            **transaction,
-            "type": 2,
-            "chainId": self.chain_id,
-            "nonce": eth.get_transaction_count(to_checksum_address(address_of(key)), "latest"),
-            "maxPriorityFeePerGas": tip,
-            "maxFeePerGas": Wei(2 * eth.get_block("latest")["baseFeePerGas"] + tip),
-            "value": Wei(0),
-        }
-        return bytes(eth.account.sign_transaction(whole, key).raw_transaction)
+    def fee(self) -> int:
+        """Return how many wei a unit of gas costs at most, were it sent now."""
+        return self._fees()[1]
 
-    def _await_final(self, block: int) -> None:
-        deadline = time.monotonic() + self.patience
-        while self._final() < block:
-            if time.monotonic() > deadline:
-                raise LedgerUnavailableError("a transaction is not final yet: look for it before sending it again")
-            time.sleep(_POLL_SECONDS)
+    def _fees(self) -> tuple[Wei, Wei]:
+        """Return the tip that the node suggests, and twice the base fee with it: enough for six full blocks."""
+        with _translated():
+            tip = self.web3.eth.max_priority_fee
+            return tip, Wei(2 * self.web3.eth.get_block("latest")["baseFeePerGas"] + tip)
+
+    def _has(self, transaction: bytes) -> bool:
+        """Say whether the node has a transaction in a block or waiting."""
+        with _translated(), suppress(TransactionNotFound):
+            return bool(self.web3.eth.get_transaction(HexBytes(transaction)))
+        return False
+
+    def _is_known(self, raw: bytes) -> bool:
+        """Say whether the node has a transaction in a block or waiting, or another took its nonce."""
+        with _translated():
+            old = TypedTransaction.from_bytes(HexBytes(raw))
+            if self._has(Web3.keccak(raw)):
+                return True
+            sender = self.web3.eth.account.recover_transaction(raw)
+            used: int = self.web3.eth.get_transaction_count(sender, "latest")
+            return used > int(old.as_dict()["nonce"])
 
     def _dry_run(self, transaction: TxParams, block: BlockIdentifier) -> bytes:
         """Return what a transaction would answer after `block`, or raise `LedgerRejectedError` as it would."""
@@ -158,18 +225,18 @@ class Node:
                 {"address": to_checksum_address(contract), "fromBlock": start, "toBlock": end}
             )
 
-    def _final(self) -> int:
+    def _block(self, which: BlockIdentifier) -> Head:
         with _translated():
-            return max(0, self.web3.eth.block_number - self.confirmations)
-
-    def _require_final(self, number: int) -> None:
-        if number > self._final():
-            raise LedgerUnavailableError("the chain has no final block of this number yet")
-
-    def _block(self, number: int) -> Head:
-        with _translated():
-            block = self.web3.eth.get_block(number)
+            block = self.web3.eth.get_block(which)
             return Head(block["number"], bytes(block["hash"]), block["timestamp"])
+
+
+def _first_of_each_block(logs: list[LogReceipt]) -> list[LogReceipt]:
+    return list({log["blockNumber"]: log for log in reversed(logs)}.values())
+
+
+def _an_eighth_more(wei: int) -> int:
+    return wei + wei // _EIGHTH + 1
 
 
 @contextmanager
@@ -177,7 +244,7 @@ def _translated() -> Iterator[None]:
     """Translate what web3, its transport and eth-tester raise, once."""
     try:
         yield
-    except (Web3Exception, TransactionFailed, ValidationError, OSError) as error:
+    except (Web3Exception, TransactionFailed, TesterBlockNotFound, ValidationError, OSError) as error:
         said = _said(error)
         if said.lower().startswith(_REVERTED):
             raise LedgerRejectedError(said[len(_REVERTED) :].strip(": ()") or NO_REASON) from error

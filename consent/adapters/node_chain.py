@@ -1,90 +1,86 @@
-"""The two registries on any chain that a JSON-RPC node serves, through web3.
+"""The three contracts on any chain that a JSON-RPC node serves, through web3.
 
-    chain = NodeChain.deploy(Web3(HTTPProvider(url)), keys)
-    chain = NodeChain.attach(Web3(HTTPProvider(url)), keys, chain.deployment)
+    deployment = deploy(Node(web3, keys.chain_id), keys)
+    chain = NodeChain(Node(web3, keys.chain_id, confirmations=12), keys, deployment)
 
-Thin: final is `confirmations` blocks behind the newest (0: the newest itself), a reorganisation is not followed and a
-fee is not raised. Transactions are signed here with the operator's and the custodian's keys, whose addresses need gas:
-up to 16,000,000 at twice the base fee plus the tip must be there for each.
+Transactions are signed here with the keys of the four roles, whose addresses need gas where the chain takes any.
 """
 
-from typing import Final, Self
+import time
+from typing import Final
 
-from web3 import Web3
+from web3 import HTTPProvider, Web3
+from web3.middleware import ExtraDataToPOAMiddleware
 
-from consent.adapters.chain_keys import ChainKeys, address_of
+from consent.adapters.chain_keys import ChainKeys
 from consent.adapters.contract_calls import ContractCalls
 from consent.adapters.json_rpc import Node
-from consent.adapters.registries import Deployment, Registries
-from consent.domain.errors import LedgerMismatchError
+from consent.adapters.registries import HOLDERS, PATIENCE_SECONDS, Deployed, Deployment, Registries
+from consent.domain.errors import LedgerMismatchError, LedgerRejectedError, LedgerUnavailableError
 from consent.domain.hashing import keccak
-from consent.domain.history import Event
-from consent.domain.typed_data import word
-from consent.ports import Head
+from consent.domain.typed_data import Address
+from consent.ports import Fate, Head, Role
 
-PATIENCE_SECONDS: Final = 120.0
-"""How long a write waits until its block is final, where nothing else is said."""
+REQUEST_SECONDS: Final = 10.0
+"""How long a node may take to answer before it counts as unavailable."""
+_POLL_SECONDS: Final = 0.1
+
+
+def connected(url: str, seconds: float = REQUEST_SECONDS) -> Web3:
+    """Return the way to a node; nothing is asked of it yet."""
+    # Without retries: the ledger's process asks again by itself, and says meanwhile that the chain is away.
+    web3 = Web3(HTTPProvider(url, request_kwargs={"timeout": seconds}, exception_retry_configuration=None))
+    # Proof-of-authority networks put more into a header's extra field than web3 takes; it changes nothing elsewhere.
+    web3.middleware_onion.inject(ExtraDataToPOAMiddleware, layer=0)
+    return web3
 
 
 class NodeChain(Registries):
-    """A `Ledger` on a node. Made by `deploy` or `attach`."""
+    """A `Ledger` on a node; `patience` is for `send` alone, in seconds.
 
-    def __init__(self, node: Node, keys: ChainKeys, deployment: Deployment) -> None:
+    `LedgerMismatchError` on another chain, with other code at the addresses, or when their roles belong to other keys.
+    """
+
+    def __init__(
+        self, node: Node, keys: ChainKeys | None, deployment: Deployment, patience: float = PATIENCE_SECONDS
+    ) -> None:  # fmt: skip
         node.require_chain()
-        node.block(deployment.block)
-        self._node = node
-        self._keys = keys
         super().__init__(node, deployment)
-        self._require_own()
-
-    @classmethod
-    def deploy(cls, web3: Web3, keys: ChainKeys, confirmations: int = 0, patience: float = PATIENCE_SECONDS) -> Self:
-        """Deploy both registries on the chain of `keys` and return when that is final; keep its `deployment`."""
-        node = Node(web3, keys.chain_id, confirmations, patience)
-        node.require_chain()
-        models, _ = node.deploy(keys.operator, ContractCalls("model_registry").creation())
-        # The registry comes last: no event can be older than the deployment's block.
-        creation = ContractCalls("consent_registry").creation(("address",), address_of(keys.custodian))
-        registry, block = node.deploy(keys.operator, creation)
-        codes = keccak(node.code(registry)), keccak(node.code(models))
-        return cls(node, keys, Deployment(keys.chain_id, block, registry, codes[0], models, codes[1]))
-
-    @classmethod
-    def attach(
-        cls,
-        web3: Web3,
-        keys: ChainKeys,
-        deployment: Deployment,
-        confirmations: int = 0,
-        patience: float = PATIENCE_SECONDS,
-    ) -> Self:
-        """Go on with what was deployed.
-
-        `LedgerMismatchError` on another chain, with other code at the addresses, or when they belong to other keys;
-        `LedgerUnavailableError` while the deployment is not final.
-        """
-        return cls(Node(web3, keys.chain_id, confirmations, patience), keys, deployment)
-
-    def events(self, first: int, last: int) -> list[Event]:
-        """Return the registry's events of blocks `first` to `last`, both included, in log order."""
-        if first > last:
-            return []
-        logs = self._node.logs(self.deployment.registry, max(first, self.deployment.block), last)
-        events = (self._registry.event(log.block, log.topics, log.words) for log in logs)
-        return [event for event in events if event is not None]
+        self._keys = keys
+        self._patience = patience
+        if keys is not None:
+            self._require_own(keys)
 
     def beat(self) -> Head:
         """Return the head: a node's chain lives by itself."""
         return self.head()
 
     def _held_keys(self) -> ChainKeys:
+        if self._keys is None:
+            raise LedgerRejectedError("this chain is open for reading only: write in the process that holds its keys")
         return self._keys
 
-    def _require_own(self) -> None:
-        belongs = (
-            self._keys.chain_id == self.deployment.chain_id
-            and word(address_of(self._keys.operator)) == self._ask_models("owner")
-            and word(address_of(self._keys.custodian)) == self._custodian()
-        )
-        if not belongs:
-            raise LedgerMismatchError("this deployment was made with other keys: restore the keys that fit")
+
+def deploy(node: Node, keys: ChainKeys, patience: float = PATIENCE_SECONDS) -> Deployment:
+    """Deploy the three contracts with the operator's key, and return when each is mined and stands there."""
+    node.require_chain()
+    blocks, places = [], []
+    for name, role in HOLDERS.items():
+        address, block = _deployed(node, keys, ContractCalls(name).creation(("address",), keys.address(role)), patience)
+        places.append(Deployed(address, keccak(node.code(address))))
+        blocks.append(block)
+    return Deployment(keys.chain_id, blocks[0], *places)
+
+
+def _deployed(node: Node, keys: ChainKeys, creation: bytes, patience: float) -> tuple[Address, int]:
+    sender, nonce = keys.address(Role.OPERATOR), node.nonce(keys.address(Role.OPERATOR))
+    raw = node.signed(keys.operator, None, creation, nonce)
+    node.submit(raw)
+    deadline = time.monotonic() + patience
+    while (fate := node.outcome(keccak(raw), sender, nonce).fate) is Fate.WAITING:
+        if time.monotonic() > deadline:
+            raise LedgerUnavailableError("a deployment is not mined yet: look for it before deploying again")
+        time.sleep(_POLL_SECONDS)
+    if fate is not Fate.MINED:
+        raise LedgerMismatchError("a contract could not be deployed: this chain's rules are not those it was built for")
+    return node.deployed(keccak(raw))

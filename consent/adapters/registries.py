@@ -1,9 +1,10 @@
-"""The two registries where they are deployed: what every chain that holds them does in the same way.
+"""The three contracts where they are deployed: what every chain that holds them does in the same way.
 
 A chain adapter brings the chain (`Chain`) and its keys; which calls there are, what they take and what their answers
 mean stands here once.
 """
 
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,12 +12,45 @@ from typing import Final, Protocol
 
 import contracts
 from consent.adapters.chain_keys import ChainKeys
-from consent.adapters.contract_calls import UNKNOWN_ANSWER, ContractCalls
-from consent.domain.errors import LedgerMismatchError, LedgerRejectedError
-from consent.domain.grant import BATCH_LIMIT, SIGNATURE_BYTES, PublishedGrant, SignedRevocation
+from consent.adapters.contract_acts import call_of
+from consent.adapters.contract_calls import UNKNOWN_ANSWER, ContractCalls, Log
+from consent.domain.errors import LedgerMismatchError, LedgerRejectedError, LedgerUnavailableError
 from consent.domain.hashing import HASH_BYTES, keccak
-from consent.domain.typed_data import Address, SigningDomain
-from consent.ports import Head, Mined, ModelStatus
+from consent.domain.history import Event
+from consent.domain.typed_data import Address, SigningDomain, word
+from consent.ports import (
+    ROLES,
+    Act,
+    Anchored,
+    Fate,
+    Head,
+    Mined,
+    ModelChange,
+    ModelStatus,
+    Outcome,
+    Role,
+    Transaction,
+)
+
+HOLDERS: Final = {
+    "consent_registry": Role.CUSTODIAN,
+    "model_registry": Role.OPERATOR,
+    "log_anchor": Role.ANCHOR,
+}
+"""The contracts in the order in which they are deployed, and whose address each is made for."""
+CONTRACTS: Final = tuple(HOLDERS)
+_HOLDER_OF: Final = {"consent_registry": "custodian", "model_registry": "owner", "log_anchor": "anchorer"}
+PATIENCE_SECONDS: Final = 120.0
+"""How long `send` waits for its block, where nothing else is said."""
+_POLL_SECONDS: Final = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Deployed:
+    """One contract: its address, and the Keccak-256 of the code that runs there."""
+
+    address: Address
+    code_hash: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,29 +59,34 @@ class Deployment:
 
     Attributes:
         chain_id: of the chain, part of every signature.
-        block: the number of the block that finished the deployment.
-        registry: address of the consent registry.
-        registry_code: Keccak-256 of the code that runs there.
-        models: address of the model registry.
-        models_code: Keccak-256 of the code that runs there.
+        block: the number of the block in which the registry came; no event is older.
+        registry: the consent registry.
+        models: the model registry.
+        anchor: the log's anchor.
     """
 
     chain_id: int
     block: int
-    registry: Address
-    registry_code: bytes
-    models: Address
-    models_code: bytes
+    registry: Deployed
+    models: Deployed
+    anchor: Deployed
+
+    def of(self, contract: str) -> Deployed:
+        """Return where one of `CONTRACTS` stands."""
+        return dict(zip(CONTRACTS, (self.registry, self.models, self.anchor), strict=True))[contract]
 
 
 class Chain(Protocol):
     """Whatever runs contracts; errors are those of `consent.ports.Ledger`."""
 
     def head(self) -> Head:
+        """Return the newest block."""
+
+    def final(self) -> Head:
         """Return the newest final block."""
 
     def block(self, number: int) -> Head:
-        """Return the final block with this number."""
+        """Return the block with this number."""
 
     def code(self, address: Address) -> bytes:
         """Return the code that runs at an address, empty when there is none."""
@@ -55,19 +94,37 @@ class Chain(Protocol):
     def call(self, to: Address, call_data: bytes, block: int) -> bytes:
         """Return what a contract answers in the state after `block`; nothing is written."""
 
-    def send(self, key: bytes, to: Address, call_data: bytes) -> Mined:
-        """Sign one transaction with `key`, send it and return when its block is final."""
+    def logs(self, contract: Address, first: int, last: int) -> Sequence[Log]:
+        """Return what a contract announced in blocks `first` to `last`, both included, in log order."""
+
+    def nonce(self, sender: Address) -> int:
+        """Return how many transactions of a sender are mined."""
+
+    def dry_run(self, sender: Address, to: Address, call_data: bytes, gas: int) -> None:
+        """Raise `LedgerRejectedError` when the contract would refuse this now, where the chain can say so."""
+
+    def signed(self, key: bytes, to: Address, call_data: bytes, nonce: int, gas: int) -> bytes:
+        """Return a signed transaction as bytes."""
+
+    def raised(self, key: bytes, raw: bytes) -> bytes:
+        """Return the same transaction with a fee that is an eighth higher, or what the chain asks now if more."""
+
+    def submit(self, raw: bytes) -> object:
+        """Send a transaction; one that the chain has already, or whose nonce is used, is left as it is."""
+
+    def outcome(self, transaction: bytes, sender: Address, nonce: int) -> Outcome:
+        """Say what became of the transaction with this hash."""
 
 
 class Registries(ABC):
-    """A `consent.ports.Ledger` but for `events` and `beat`, which each chain has in its own way."""
+    """A `consent.ports.Ledger` but for `beat`, which each chain has in its own way."""
 
     def __init__(self, chain: Chain, deployment: Deployment) -> None:
         self.deployment: Final = deployment
         self._chain = chain
-        self._registry = ContractCalls("consent_registry")
-        self._models = ContractCalls("model_registry")
-        self._domain = SigningDomain(deployment.chain_id, deployment.registry)
+        self._calls = {name: ContractCalls(name) for name in CONTRACTS}
+        self._domain = SigningDomain(deployment.chain_id, deployment.registry.address)
+        self._patience = PATIENCE_SECONDS
         self._require_deployed()
 
     @abstractmethod
@@ -80,66 +137,97 @@ class Registries(ABC):
         return self._domain
 
     def head(self) -> Head:
-        """Return the newest final block."""
+        """Return the newest block."""
         return self._chain.head()
 
+    def final(self) -> Head:
+        """Return the newest block that nothing replaces any more."""
+        return self._chain.final()
+
     def block(self, number: int) -> Head:
-        """Return the final block with this number."""
+        """Return the block with this number, as the chain is now."""
         return self._chain.block(number)
+
+    def events(self, first: int, last: int) -> list[Event]:
+        """Return the registry's events of blocks `first` to `last`, both included, in log order."""
+        calls, logs = self._calls["consent_registry"], self._logs("consent_registry", first, last)
+        events = (calls.event(log.block, log.topics, log.words) for log in logs)
+        return [event for event in events if event is not None]
+
+    def model_changes(self, first: int, last: int) -> list[ModelChange]:
+        """Return what the model registry announced in blocks `first` to `last`, both included, in log order."""
+        calls, logs = self._calls["model_registry"], self._logs("model_registry", first, last)
+        changes = (calls.model_change(log.block.number, log.topics, log.words) for log in logs)
+        return [change for change in changes if change is not None]
 
     def history(self, block: int) -> bytes:
         """Return the registry's history hash as it stood after `block`, 32 bytes."""
-        return self._ask(self.deployment.registry, self._registry.encode("history"), block)
+        return self._ask("consent_registry", "history", block=block)
 
-    def grant(self, grants: Sequence[PublishedGrant]) -> Mined:
-        """Publish 1 to 256 signed grants."""
-        items = [(g.commitment, g.patient, g.expires, g.publish_by, *_r_vs(g.signature)) for g in grants]
-        function, argument = ("grant_one", items[0]) if len(items) == 1 else ("grant", _batch(items))
-        return self._relay(function, argument)
+    def next_nonce(self, role: Role) -> int:
+        """Return the nonce that a role's next transaction has, from what is mined."""
+        return self._chain.nonce(self._held_keys().address(role))
 
-    def revoke_signed(self, revocations: Sequence[SignedRevocation]) -> Mined:
-        """Publish 1 to 256 signed revocations; what is already revoked is skipped."""
-        items = [(r.commitment, r.patient, *_r_vs(r.signature)) for r in revocations]
-        return self._relay("revoke_signed", _batch(items))
+    def prepare(self, act: Act, nonce: int) -> Transaction:
+        """Return the signed transaction of one act, not sent; a node says beforehand what a contract would refuse."""
+        role, call = ROLES[type(act)], call_of(act)
+        key, to = self._held_keys().of(role), self.deployment.of(call.contract).address
+        self._chain.dry_run(self._held_keys().address(role), to, call.encoded, call.gas)
+        return _transaction(role, nonce, self._chain.signed(key, to, call.encoded, nonce, call.gas))
 
-    def stop(self, pairs: Sequence[tuple[Address, bytes]]) -> Mined:
-        """As custodian, revoke 1 to 256 pairs of patient address and commitment."""
-        _batch(pairs)
-        call = self._registry.encode("stop", [patient for patient, _ in pairs], [commitment for _, commitment in pairs])
-        return self._chain.send(self._held_keys().custodian, self.deployment.registry, call)
+    def submit(self, transaction: Transaction) -> None:
+        """Send a transaction; one that the chain has already is left as it is."""
+        self._chain.submit(transaction.raw)
 
-    def register_model(self, model: bytes, manifest: bytes) -> Mined:
-        """Register a model's SHA-256 with that of its manifest, as ACTIVE."""
-        call = self._models.encode("register", model, manifest)
-        return self._chain.send(self._held_keys().operator, self.deployment.models, call)
+    def outcome(self, transaction: Transaction) -> Outcome:
+        """Say what became of a transaction."""
+        return self._chain.outcome(transaction.hash, self._held_keys().address(transaction.role), transaction.nonce)
 
-    def set_model_status(self, model: bytes, status: ModelStatus) -> Mined:
-        """Change a registered model's status; RETIRED is final."""
-        call = self._models.encode("set_status", model, int(status))
-        return self._chain.send(self._held_keys().operator, self.deployment.models, call)
+    def raised(self, transaction: Transaction) -> Transaction:
+        """Return the same transaction, same nonce, with a fee that chains take in its place."""
+        raw = self._chain.raised(self._held_keys().of(transaction.role), transaction.raw)
+        return _transaction(transaction.role, transaction.nonce, raw)
+
+    def send(self, act: Act) -> Mined:
+        """Prepare, submit and wait until it is mined.
+
+        `LedgerUnavailableError` when it is not after two minutes; it may still land.
+        """
+        transaction = self.prepare(act, self.next_nonce(ROLES[type(act)]))
+        self.submit(transaction)
+        deadline = time.monotonic() + self._patience
+        while (outcome := self.outcome(transaction)).fate is Fate.WAITING:
+            if time.monotonic() > deadline:
+                raise LedgerUnavailableError("a transaction is not mined yet: look for it before sending it again")
+            time.sleep(_POLL_SECONDS)
+        if outcome.mined is None or outcome.fate is not Fate.MINED:
+            raise LedgerRejectedError("the contract refused this call when its block was made")
+        return outcome.mined
 
     def model_status(self, model: bytes) -> ModelStatus:
         """Return the status of a model hash, UNKNOWN when it was never registered."""
-        return ModelStatus(int.from_bytes(self._ask_models("status_of", model)))
+        return ModelStatus(int.from_bytes(self._ask("model_registry", "status_of", model)))
 
     def registered_manifest(self, model: bytes) -> bytes:
         """Return the manifest hash registered with a model hash, 32 zero bytes when it was never registered."""
-        return self._ask_models("manifest_of", model)
+        return self._ask("model_registry", "manifest_of", model)
 
-    def _custodian(self) -> bytes:
-        """Return the custodian's address as the registry's word."""
-        return self._ask(self.deployment.registry, self._registry.encode("custodian"), self.head().number)
+    def anchored(self) -> Anchored:
+        """Return the newest anchored checkpoint, as of the newest final block."""
+        answer = self._ask("log_anchor", "anchored", block=self.final().number, words=2)
+        return Anchored(int.from_bytes(answer[:HASH_BYTES]), answer[HASH_BYTES:])
 
-    def _ask_models(self, function: str, *arguments: object) -> bytes:
-        return self._ask(self.deployment.models, self._models.encode(function, *arguments), self.head().number)
+    def _logs(self, contract: str, first: int, last: int) -> Sequence[Log]:
+        since = max(first, self.deployment.block)
+        return self._chain.logs(self.deployment.of(contract).address, since, last) if since <= last else []
 
-    def _relay(self, function: str, argument: object) -> Mined:
-        call = self._registry.encode(function, argument)
-        return self._chain.send(self._held_keys().operator, self.deployment.registry, call)
-
-    def _ask(self, contract: Address, call: bytes, block: int) -> bytes:
-        answer = self._chain.call(contract, call, block)
-        if len(answer) != HASH_BYTES:
+    def _ask(
+        self, contract: str, function: str, *arguments: object, block: int | None = None, words: int = 1
+    ) -> bytes:  # fmt: skip
+        call = self._calls[contract].encode(function, *arguments)
+        number = self.head().number if block is None else block
+        answer = self._chain.call(self.deployment.of(contract).address, call, number)
+        if len(answer) != words * HASH_BYTES:
             raise LedgerMismatchError(UNKNOWN_ANSWER)
         return answer
 
@@ -149,23 +237,20 @@ class Registries(ABC):
         Whoever keeps the chain's file keeps the deployment's row too, so the row alone would prove nothing. Immutables
         stand behind the published code.
         """
-        deployed = self.deployment
-        for address, kept, name in (
-            (deployed.registry, deployed.registry_code, "consent_registry"),
-            (deployed.models, deployed.models_code, "model_registry"),
-        ):
-            code = self._chain.code(address)
-            if keccak(code) != kept or not code.startswith(contracts.load(name).runtime):
+        for name in CONTRACTS:
+            deployed = self.deployment.of(name)
+            code = self._chain.code(deployed.address)
+            if keccak(code) != deployed.code_hash or not code.startswith(contracts.load(name).runtime):
                 raise LedgerMismatchError("a contract's code is not what was deployed: restore the chain it stands on")
 
+    def _require_own(self, keys: ChainKeys) -> None:
+        """Raise `LedgerMismatchError` unless the contracts give each role to the key that we have for it."""
+        belongs = keys.chain_id == self.deployment.chain_id and all(
+            self._ask(name, _HOLDER_OF[name]) == word(keys.address(role)) for name, role in HOLDERS.items()
+        )
+        if not belongs:
+            raise LedgerMismatchError("this chain's roles belong to other keys: restore the keys or the chain that fit")
 
-def _batch(items: Sequence[object]) -> Sequence[object]:
-    if not 0 < len(items) <= BATCH_LIMIT:
-        raise LedgerRejectedError(f"a call takes 1 to {BATCH_LIMIT} items: split the batch")
-    return items
 
-
-def _r_vs(signature: bytes) -> tuple[bytes, bytes]:
-    if len(signature) != SIGNATURE_BYTES:
-        raise LedgerRejectedError(f"a compact signature has {SIGNATURE_BYTES} bytes")
-    return signature[:HASH_BYTES], signature[HASH_BYTES:]
+def _transaction(role: Role, nonce: int, raw: bytes) -> Transaction:
+    return Transaction(role, nonce, keccak(raw), raw)

@@ -1,4 +1,4 @@
-"""The command line: `consentry demo | init | import | verify | serve`.
+"""The command line: `consentry --help` lists the commands.
 
 Imports stand inside commands, so that `--help` is instant.
 """
@@ -17,6 +17,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 Home = Annotated[Path, typer.Argument(help="The installation's folder.")]
+Port = Annotated[int, typer.Option(min=1, max=65535)]
+Subject = Annotated[str, typer.Option(help="The person's SubjectId.")]
+Identifier = Annotated[str, typer.Option(help="The hospital's own identifier of the person, `system|value`.")]
 DEMO_HOME = Path("var/demo")
 
 
@@ -69,22 +72,112 @@ def verify(
     trusted: Annotated[
         Path | None, typer.Option(exists=True, dir_okay=False, help="Your own copy of installation.json.")
     ] = None,
+    rpc: Annotated[str, typer.Option(help="URL of your own node, for an installation whose chain a node serves.")] = "",
 ) -> None:
     """Replay chain and log of an installation, without any key; exit 6 when something does not hold."""
     from consent.cli.verify import Held, run
 
-    run(home, Held(receipts, evidence or [], checkpoint or [], trusted).with_what_lies_beside(home))
+    run(home, Held(receipts, evidence or [], checkpoint or [], trusted).with_what_lies_beside(home), rpc)
 
 
 @app.command()
-def serve(
-    home: Home,
-    port: Annotated[int, typer.Option(min=1, max=65535)] = 8000,
-) -> None:
-    """Open the log of an installation to auditors, on this machine only."""
+def serve(home: Home, port: Port = 8000) -> None:
+    """Run an installation: its ledger, its worker and its web, on this machine only."""
     from consent.cli.serve import run
 
     run(home, port)
+
+
+@app.command()
+def web(home: Home, port: Port = 8000) -> None:
+    """Answer over HTTP: the auditors' door and the deployment's health. One of the processes of `serve`."""
+    from consent.cli.serve import web as run
+
+    run(home, port)
+
+
+@app.command()
+def ledger(
+    home: Home,
+    rebuild: Annotated[
+        bool, typer.Option("--rebuild", help="Take the chain as it is, though a block went that was final.")
+    ] = False,
+) -> None:
+    """Relay to the chain and follow it. One of the processes of `serve`; one at a time."""
+    from consent.cli.ledger import run
+
+    run(home, rebuild=rebuild)
+
+
+@app.command()
+def worker(home: Home) -> None:
+    """Do the jobs that wait, such as trainings. One of the processes of `serve`; any number at a time."""
+    from consent.cli.jobs import work
+
+    work(home)
+
+
+@app.command()
+def train(
+    home: Home,
+    study: Annotated[str, typer.Argument(help="The study's id.")],
+    dictionary: Annotated[Path, typer.Argument(help="The dictionary, a TOML file.", exists=True, dir_okay=False)],
+    rounds: Annotated[int | None, typer.Option(min=1, max=10_000, help="Trees of the model.")] = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Show how far it is until it ends.")] = False,
+) -> None:
+    """Queue the training of a study's next release for a worker, and print the job's id; needs no passphrase."""
+    from consent.cli.jobs import train as run
+
+    run(home, study, dictionary, rounds, wait=wait)
+
+
+@app.command()
+def jobs(home: Home) -> None:
+    """List jobs: what waits, what runs and what came of the others."""
+    from consent.cli.jobs import show
+
+    show(home)
+
+
+@app.command()
+def cancel(home: Home, job: Annotated[str, typer.Argument(help="The job's id.")]) -> None:
+    """Cancel a job: at once while it waits, at its next step while it runs."""
+    from consent.cli.jobs import cancel as run
+
+    run(home, job)
+
+
+@app.command()
+def deploy(
+    home: Home,
+    rpc: Annotated[str, typer.Option(help="URL of a node of the chain.")],
+) -> None:
+    """Put the contracts on a node's chain, for the installation that `init` then makes in the same folder."""
+    from consent.cli.ledger import deploy_contracts
+
+    deploy_contracts(home, rpc)
+
+
+@app.command()
+def consents(home: Home, subject: Subject = "", identifier: Identifier = "") -> None:
+    """List what one person allows, and how each consent stands."""
+    from consent.cli.stops import show
+
+    show(home, subject, identifier)
+
+
+@app.command()
+def stop(
+    home: Home,
+    subject: Subject = "",
+    identifier: Identifier = "",
+    consent: Annotated[list[str] | None, typer.Option(help="A consent's id; repeatable. Without it, all.")] = None,
+    by_operator: Annotated[bool, typer.Option("--by-operator", help="The operator's own decision.")] = False,
+) -> None:
+    """Stop a person's consents at once, without any key of theirs and whether or not the chain is there."""
+    from consent.cli.stops import stop as run
+
+    run(home, subject, identifier, consent or [], by_operator=by_operator)
 
 
 def main() -> None:

@@ -23,6 +23,9 @@ EXIT_CODES: Final = {
     "InvalidEvidenceError": NOT_VERIFIED,
     "InvalidReceiptError": NOT_VERIFIED,
     "AlreadyErasedError": REFUSED,
+    "UnknownJobError": NOT_FOUND,
+    "TrainingJobError": USAGE,
+    "JobError": REFUSED,
 }
 """By class name, so that nothing heavy is imported to print a message; a class's bases count too."""
 ROOTS: Final = {"ConsentError", "VaultError", "AnalyticsError", "ArtifactError"}

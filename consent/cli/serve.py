@@ -1,15 +1,25 @@
-"""`consentry serve`: the auditors' door on this machine, behind gunicorn."""
+"""`consentry serve` and `consentry web`: every process of a deployment, and the one that answers on this machine."""
 
 import socket
+import sys
+from functools import partial
 from pathlib import Path
 
 from flask import Flask
 from gunicorn.app.base import BaseApplication
 from rich.console import Console
 
+import migrations
 from consent import wiring
-from consent.settings import SettingsError
+from consent.adapters.gunicorn_log import GunicornLog
+from consent.adapters.logging_json import configure
+from consent.adapters.sql import SqlStore, open_records
+from consent.adapters.sql.conditions import SqlConditions
+from consent.cli.supervise import Supervisor
+from consent.services.health import Health, Limits
+from consent.settings import Settings, SettingsError
 from consent.web import create_app
+from vault import open_keys
 
 
 class LocalServer(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
@@ -22,7 +32,13 @@ class LocalServer(BaseApplication):  # type: ignore[misc]  # gunicorn ships no t
 
     def load_config(self) -> None:
         """Set what differs from gunicorn's defaults."""
-        for name, value in {"bind": f"127.0.0.1:{self._port}", "threads": 4, "loglevel": "warning"}.items():
+        settings = {
+            "bind": f"127.0.0.1:{self._port}",
+            "threads": 4,
+            "loglevel": "warning",
+            "logger_class": GunicornLog,
+        }
+        for name, value in settings.items():
             self.cfg.set(name, value)
 
     def load(self) -> Flask:
@@ -40,9 +56,32 @@ def _require_free(port: int) -> None:
 
 
 def run(home: Path, port: int) -> None:
-    """Serve until interrupted."""
+    """Start the ledger, the worker and the web of an installation, and keep them running until interrupted."""
     _require_free(port)
-    with wiring.opened_for_audit(home) as room:
-        app = create_app(room.store, room.origin, room.public_key)
-        Console().print(f"The log of {home} is open to auditors on http://127.0.0.1:{port} (stop with Ctrl-C).")
-        LocalServer(app, port).run()
+    wiring.read_identity(wiring.Places(home).public)
+    configure("serve")
+    shared = [sys.executable, "-m", "consent.cli"]
+    commands = {
+        "ledger": [*shared, "ledger", str(home)],
+        "worker": [*shared, "worker", str(home)],
+        "web": [*shared, "web", str(home), "--port", str(port)],
+    }
+    at = f"http://127.0.0.1:{port}"
+    Console().print(f"{home} is served on {at}, its health on {at}/readyz (stop with Ctrl-C).", highlight=False)
+    sys.exit(Supervisor(commands).run())
+
+
+def web(home: Path, port: int) -> None:
+    """Answer over HTTP on this machine until interrupted: the auditors' door, and how the deployment is."""
+    _require_free(port)
+    configure("web")
+    places = wiring.Places(home)
+    identity = wiring.read_identity(places.public)
+    store = SqlStore(open_records(places.records, read_only=True))
+    schemas = {
+        "records": partial(migrations.at_head, store.engine, "records"),
+        "keys": partial(migrations.at_head, open_keys(places.keys), "keys"),
+    }
+    limits = Limits(head_age=Settings.read(home).max_staleness)
+    health = Health(SqlConditions(store), wiring.utc_now, places.root_key, schemas, limits)
+    LocalServer(create_app(store, identity.origin, identity.public_key, health), port).run()

@@ -53,10 +53,10 @@ class Held:
         )
 
 
-def run(home: Path, held: Held) -> None:
+def run(home: Path, held: Held, rpc: str = "") -> None:
     """Print each finding; exit 6 naming the first that does not hold."""
     console = Console()
-    with wiring.opened_for_audit(home) as room:
+    with wiring.opened_for_audit(home, rpc) as room:
         findings = []
         for finding in _findings(room, held):
             line = f"{VERDICTS[finding.holds]}  {finding.name:<21} {finding.seen}"

@@ -35,7 +35,7 @@ from consent.services.relayer import Published
 from consent.services.studies.serving import ModelRefusedError, load_active
 from consent.services.studies.training import Trained
 from consent.settings import Settings, default_replicas
-from consent.wiring import Installation
+from consent.wiring import LedgerRoom
 from examples import support2
 
 logger = logging.getLogger(__name__)
@@ -90,7 +90,7 @@ def tell(home: Path, console: Console, patients: int | None = None) -> Story:
     started = time.monotonic()
     story = _begin(home, console)
     wiring.create(story.settings)
-    with wiring.opened(story.settings) as installation:
+    with wiring.opened_ledger(story.settings) as installation:
         _import(story, installation, patients)
         _enrol(story, installation)
         _grant(story, installation)
@@ -136,7 +136,7 @@ def _study(dictionary: Dictionary) -> Study:
     )
 
 
-def _import(story: Story, installation: Installation, patients: int | None) -> None:
+def _import(story: Story, installation: LedgerRoom, patients: int | None) -> None:
     """Step 1: FHIR bundles are validated, split by category and sealed."""
     bundles = list(islice(support2.bundles(), patients))
     records = 0
@@ -153,7 +153,7 @@ def _import(story: Story, installation: Installation, patients: int | None) -> N
     story.summary["patients"] = len(bundles)
 
 
-def _enrol(story: Story, installation: Installation) -> None:
+def _enrol(story: Story, installation: LedgerRoom) -> None:
     """Step 2: each patient makes a key of their own; the operator stores its address only."""
     with story.narrator.step("Patients make their own keys") as telling:
         story.cast.wallets = {subject: Wallet(subject) for subject in story.cast.identifiers}
@@ -163,7 +163,7 @@ def _enrol(story: Story, installation: Installation) -> None:
         telling.say(f"{len(keys):,} wallets; the operator holds no key of theirs; one study is approved")
 
 
-def _grant(story: Story, installation: Installation) -> None:
+def _grant(story: Story, installation: LedgerRoom) -> None:
     """Steps 3 to 6: six in ten agree, each to terms of their own, signed with an address of its own."""
     agreeing = story.cast.agreed = [
         subject for subject, identifier in story.cast.identifiers.items() if agrees(identifier)
@@ -171,7 +171,7 @@ def _grant(story: Story, installation: Installation) -> None:
     with story.narrator.step("Six in ten say yes, each in their own way", len(agreeing)) as telling:
         for part in _parts(agreeing, BATCH_LIMIT):
             now = wiring.utc_now()
-            domain = installation.ledger.domain
+            domain = installation.domain
             terms = [chosen_terms(story.cast.identifiers[subject], subject, story.study, now) for subject in part]
             signed = [story.cast.wallets[term.subject].sign(term, domain, now) for term in terms]
             _keep(story, installation.granting.accept(signed, now))
@@ -181,7 +181,7 @@ def _grant(story: Story, installation: Installation) -> None:
     story.summary["grants"] = len(agreeing)
 
 
-def _publish(story: Story, installation: Installation) -> None:
+def _publish(story: Story, installation: LedgerRoom) -> None:
     """Step 7: the relayer publishes in batches, the projection follows the chain."""
     with story.narrator.step("The grants go on the chain", len(story.cast.agreed)) as telling:
         story.batches = installation.relayer.publish(wiring.utc_now, telling.advance)
@@ -193,12 +193,12 @@ def _publish(story: Story, installation: Installation) -> None:
     story.summary |= {"batches": len(story.batches), "gas_per_grant": each}
 
 
-def _train(story: Story, installation: Installation, title: str) -> Trained:
+def _train(story: Story, installation: LedgerRoom, title: str) -> Trained:
     """Steps 8 and 9: gated reading, training, evaluation out of fold, manifest, registration."""
     parameters = Parameters(features=story.dictionary.names)
     with story.narrator.step(title) as telling:
         trained = installation.training.train(STUDY_ID, story.dictionary, parameters)
-        installation.projection.follow(wiring.utc_now())
+        installation.relayer.publish(wiring.utc_now)
         evidence = installation.evidence.of_release(trained.stored)
         _save(story.home / "auditor" / f"release-{trained.stored.release}.json", evidence.to_json())
         telling.say(_training_line(trained))
@@ -225,7 +225,7 @@ def _training_line(trained: Trained) -> str:
     )
 
 
-def _stop(story: Story, installation: Installation) -> list[SubjectId]:
+def _stop(story: Story, installation: LedgerRoom) -> list[SubjectId]:
     """Step 10: people stop. It acts at once; the chain follows."""
     first = _trained(story.first)
     rows = sorted(first.rows, key=lambda row: story.cast.identifiers[row.subject])
@@ -242,14 +242,14 @@ def _stop(story: Story, installation: Installation) -> list[SubjectId]:
     return stopping
 
 
-def _stop_one(story: Story, installation: Installation, subject: SubjectId, *, with_key: bool) -> list[Receipt]:
+def _stop_one(story: Story, installation: LedgerRoom, subject: SubjectId, *, with_key: bool) -> list[Receipt]:
     [entry] = installation.book.entries(subject)
-    wallet, domain = story.cast.wallets[subject], installation.ledger.domain
+    wallet, domain = story.cast.wallets[subject], installation.domain
     revocations = [wallet.revoke(entry.commitment, domain)] if with_key else []
     return installation.granting.stop(subject, [entry.id], wiring.utc_now(), revocations=revocations)
 
 
-def _retrain(story: Story, installation: Installation, stopped: Sequence[SubjectId]) -> Trained:
+def _retrain(story: Story, installation: LedgerRoom, stopped: Sequence[SubjectId]) -> Trained:
     """The next release must be, byte for byte, the model that never knew those who stopped."""
     first = _trained(story.first)
     second = _train(story, installation, "The next release leaves them out")
@@ -265,11 +265,11 @@ def _retrain(story: Story, installation: Installation, stopped: Sequence[Subject
     return second
 
 
-def _serve(story: Story, installation: Installation) -> None:
+def _serve(story: Story, installation: LedgerRoom) -> None:
     """Step 9's other half: nothing but the registered bytes is served."""
     first, second = _trained(story.first), _trained(story.second)
     with story.narrator.step("Only the registered model is served") as telling:
-        load_active(installation.ledger, second.stored.model)
+        load_active(installation.store, installation.projection, second.stored.model)
         altered = second.stored.model[:-1] + bytes([second.stored.model[-1] ^ 1])
         refused = sum(_refused(installation, content) for content in (first.stored.model, altered))
         story.summary["models_refused"] = refused
@@ -278,15 +278,15 @@ def _serve(story: Story, installation: Installation) -> None:
         )
 
 
-def _refused(installation: Installation, content: bytes) -> bool:
+def _refused(installation: LedgerRoom, content: bytes) -> bool:
     try:
-        load_active(installation.ledger, content)
+        load_active(installation.store, installation.projection, content)
     except ModelRefusedError:
         return True
     return False
 
 
-def _erase(story: Story, installation: Installation, subject: SubjectId) -> None:
+def _erase(story: Story, installation: LedgerRoom, subject: SubjectId) -> None:
     """Step 11: one person's key dies, and with its epoch every copy that anyone kept."""
     categories = frozenset(map(str, story.study.required | story.study.optional))
     copy, now = story.home / "adversary" / "copy", story.home / "adversary" / "now"
@@ -348,7 +348,7 @@ def _keep(story: Story, receipts: Sequence[Receipt]) -> None:
         file.writelines(json.dumps(receipt.to_json()) + "\n" for receipt in receipts)
 
 
-def _checkpoint(story: Story, installation: Installation) -> None:
+def _checkpoint(story: Story, installation: LedgerRoom) -> None:
     """The auditor takes a signed checkpoint home."""
     with installation.store.begin() as unit:
         note, size = installation.log.checkpoint(unit), unit.log.size()

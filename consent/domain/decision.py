@@ -211,6 +211,8 @@ def _match(permitted: DataUse, requested: DataUse, is_a: Callable[[str, str], bo
 
 
 def _common(one: Window, other: Window) -> Window:
+    if other.start is None and other.end is None:
+        return one
     starts = [w.start for w in (one, other) if w.start]
     ends = [w.end for w in (one, other) if w.end]
     return Window(max(starts, default=None), min(ends, default=None))

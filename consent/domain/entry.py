@@ -27,6 +27,7 @@ class Action(StrEnum):
     RELEASE = "release"
     RETIRE = "retire"
     ERASE = "erase"
+    LEDGER = "ledger"
 
 
 PERMIT = "PERMIT"

@@ -27,3 +27,23 @@ class LedgerLockedError(LedgerUnavailableError):
 
 class LedgerMismatchError(LedgerError):
     """The chain is not the one this installation was deployed on; restore the right file or address, do not go on."""
+
+
+class RecordsUnavailableError(ConsentError):
+    """The records database is busy, damaged or refuses a row; nothing of the transaction was kept, try again."""
+
+
+class JobError(ConsentError):
+    """The root of why a job does not go on."""
+
+
+class UnknownJobError(JobError):
+    """No job has this id; `consentry jobs` lists them."""
+
+
+class LeaseLostError(JobError):
+    """The job is somebody else's now, or over; keep nothing of its result."""
+
+
+class JobCancelledError(JobError):
+    """Somebody asked that this job end; keep nothing of its result."""

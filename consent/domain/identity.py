@@ -11,6 +11,7 @@ from typing import Final
 
 from consent.domain.errors import ConsentError
 from consent.domain.hashing import Json
+from consent.domain.typed_data import Address, SigningDomain
 
 
 class InvalidIdentityError(ConsentError):
@@ -40,6 +41,11 @@ class Identity:
     def origin(self) -> str:
         """The log's name in checkpoints and receipts."""
         return f"consentry/{self.tenant}"
+
+    @property
+    def domain(self) -> SigningDomain:
+        """Where signatures of its patients count."""
+        return SigningDomain(self.chain_id, Address(bytes.fromhex(self.registry)))
 
     @property
     def public_key(self) -> bytes:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from consent.domain.entry import PERMIT, Action
+from consent.domain.entry import PERMIT, Action, PlacedEntry
 from consent.domain.terms import SubjectId
 from consent.domain.typed_data import Address
 from consent.ports import AuditLog
@@ -45,13 +45,26 @@ def read_acts(log: AuditLog) -> Acts:
     """Read the log from its first entry; entries that are not JSON objects say nothing."""
     acts = _Reading()
     for entry in log.entries():
-        try:
-            body = json.loads(entry.body)
-        except (ValueError, RecursionError):
-            continue
-        if isinstance(body, dict):
+        if (body := said(entry)) is not None:
             acts.take(entry.index, body)
     return acts.read()
+
+
+def said(entry: PlacedEntry) -> Mapping[str, Any] | None:
+    """Return what an entry says, None where it is no JSON object."""
+    try:
+        body = json.loads(entry.body)
+    except (ValueError, RecursionError):
+        return None
+    return body if isinstance(body, dict) else None
+
+
+def enrolment_key(body: Mapping[str, Any]) -> Address:
+    """Return the enrolment key that an entry names, empty where it names none."""
+    try:
+        return Address(bytes.fromhex(str(_facts(body).get("key", ""))))
+    except ValueError:
+        return Address(b"")
 
 
 class _Reading:
@@ -79,7 +92,7 @@ class _Reading:
         elif (action, verdict) == (Action.READ, PERMIT) and (consent in self.stopped or subject in self.blocked):
             self.ignored.append(index)
         elif (action, verdict) == (Action.ENROL, "KEY"):
-            self.keys.setdefault(subject, _address(body))
+            self.keys.setdefault(subject, enrolment_key(body))
         elif action == Action.ERASE:
             self._erase(subject, verdict)
         else:
@@ -122,10 +135,3 @@ class _Reading:
 def _facts(body: Mapping[str, Any]) -> Mapping[str, Any]:
     facts = body.get("facts")
     return facts if isinstance(facts, dict) else {}
-
-
-def _address(body: Mapping[str, Any]) -> Address:
-    try:
-        return Address(bytes.fromhex(str(_facts(body).get("key", ""))))
-    except ValueError:
-        return Address(b"")

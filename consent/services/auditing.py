@@ -219,8 +219,7 @@ def audit_receipts(receipts: Iterable[Receipt], replayed: Replayed, verify: Veri
 
 def waiting_acts(outbox: Outbox, domain: SigningDomain, recover: Recovery) -> AbstractSet[Key]:
     """Return what waits in the outbox and could be published: signed by its address, or a stop, which needs no key."""
-    items = [item for errand in Errand for item in outbox.waiting(errand, outbox.size())]
-    return {(item.patient, item.commitment) for item in items if _is_signed(item, domain, recover)}
+    return {(item.patient, item.commitment) for item in outbox.everything() if _is_signed(item, domain, recover)}
 
 
 def audit_missing(acts: Acts, evidence: Iterable[Evidence]) -> Iterator[Finding]:

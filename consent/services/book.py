@@ -1,24 +1,31 @@
 """The consent book: every signed consent, opened once and kept in memory only.
 
 What joins a person to addresses and commitments is sealed at rest under their key, so decisions are made from here.
-Each consent is rendered and checked again as it is opened: stored bytes are not believed.
+Each consent is rendered and checked again as it is opened: stored bytes are not believed. Every process has a book of
+its own and follows the log with it: each act is an entry, in the transaction that stores the act.
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
+from typing import Any, Final
 
 from consent.domain.decision import Consent, KnownGrant
 from consent.domain.details import render
+from consent.domain.entry import PERMIT, Action
 from consent.domain.grant import AddressCertificate, Grant
 from consent.domain.hashing import Json, canonical_json
 from consent.domain.terms import SubjectId, Terms
 from consent.domain.typed_data import Address, SigningDomain
-from consent.ports import ProjectedGrant, Recovery, StoredConsent, Unit
-from consent.services.acts import read_acts
+from consent.ports import Key, Recovery, StoredConsent, Unit
+from consent.services.acts import enrolment_key, read_acts, said
+from consent.services.projection import Standing, Standings
 from vault import DecryptionError, KeyDamagedError, KeyNotFoundError, Part, Vault
 
 LABEL = "consent"
+_READ: Final = b'{"action":"read"'
+"""How the entry of an access begins (RFC 8785 sorts names): most entries are one, and none changes the book."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,20 +91,24 @@ class ConsentBook:
 
     domain: SigningDomain
     recover: Recovery
+    vault: Vault
     enrolments: dict[SubjectId, Address] = field(default_factory=dict)
     blocked: set[SubjectId] = field(default_factory=set)
     unreadable: list[str] = field(default_factory=list)
     _by_subject: dict[SubjectId, tuple[BookEntry, ...]] = field(default_factory=dict)
     _owners: dict[Address, SubjectId] = field(default_factory=dict)
     _addresses: dict[bytes, Address] = field(default_factory=dict)
+    _subjects: dict[str, SubjectId] = field(default_factory=dict)
+    _read: int = 0
 
-    def load(self, unit: Unit, vault: Vault) -> None:
+    def load(self, unit: Unit) -> None:
         """Open every stored consent of subjects who are not blocked.
 
         Enrolment keys and stops count as the log has them. A consent that does not open is left out and kept in
         `unreadable`: it permits nothing, and everybody else's go on.
         """
         acts = read_acts(unit.log)
+        self._read = unit.log.size()
         self.blocked |= acts.blocked
         for patient in unit.patients.everyone():
             if patient.enrolment is not None and acts.keys.get(patient.subject) == patient.enrolment:
@@ -105,21 +116,47 @@ class ConsentBook:
             if patient.blocked:
                 self.blocked.add(patient.subject)
         living = [consent for consent in unit.consents.everything() if consent.subject not in self.blocked]
-        self._open(
-            [replace(consent, stopped=consent.stopped or consent.id in acts.stopped) for consent in living], vault
-        )
+        self._open([replace(consent, stopped=consent.stopped or consent.id in acts.stopped) for consent in living])
 
-    def _open(self, stored: Sequence[StoredConsent], vault: Vault) -> None:
+    def follow(self, unit: Unit) -> None:
+        """Take up what other processes, or this one, wrote to the log since the book last looked.
+
+        Call it at the beginning of a transaction: what is not committed yet must not get into the book.
+        """
+        granted: list[str] = []
+        stopped: set[str] = set()
+        read = self._read
+        for entry in unit.log.entries(read):
+            read = entry.index + 1
+            if not entry.body.startswith(_READ):
+                self._take(said(entry) or {}, granted, stopped)
+        self._stop(stopped)
+        new = [consent for consent in unit.consents.of_ids(granted) if consent.subject not in self.blocked]
+        self._open([replace(consent, stopped=consent.stopped or consent.id in stopped) for consent in new])
+        self._read = read  # last: what could not be taken up is read again, above all a stop
+
+    def _take(self, body: Mapping[str, Any], granted: list[str], stopped: set[str]) -> None:
+        action, verdict, subject = body.get("action"), body.get("verdict"), SubjectId(str(body.get("subject", "")))
+        if (action, verdict) == (Action.GRANT, PERMIT):
+            granted.append(str(body.get("consent", "")))
+        elif (action, verdict) == (Action.STOP, "STOPPED"):
+            stopped.add(str(body.get("consent", "")))
+        elif (action, verdict) == (Action.ENROL, "KEY"):
+            self.enrolments.setdefault(subject, enrolment_key(body))
+        elif (action, verdict) == (Action.ERASE, "BLOCKED"):
+            self.forget(subject)
+
+    def _open(self, stored: Sequence[StoredConsent]) -> None:
         """Open consents together, or each by itself when one of them does not open."""
         parts = [Part(consent.subject, consent.sealed, consent.id.encode()) for consent in stored]
         try:
-            opened = vault.unseal_all(LABEL, parts)
+            opened = self.vault.unseal_all(LABEL, parts)
         except (DecryptionError, KeyNotFoundError, KeyDamagedError):
             if len(stored) == 1:
                 self.unreadable.append(stored[0].id)
                 return
             for consent in stored:
-                self._open([consent], vault)
+                self._open([consent])
             return
         for consent, content in zip(stored, opened, strict=True):
             self.add(consent, SignedConsent.from_bytes(content))
@@ -137,8 +174,13 @@ class ConsentBook:
             entry_key=signed.entry_key,
             stopped=stored.stopped,
         )
-        self._by_subject[stored.subject] = (*self._by_subject.get(stored.subject, ()), entry)
-        self._owners[entry.patient] = stored.subject
+        self.place(stored.subject, entry)
+
+    def place(self, subject: SubjectId, entry: BookEntry) -> None:
+        """Put a consent, as checked, into the book."""
+        self._by_subject[subject] = (*self._by_subject.get(subject, ()), entry)
+        self._subjects[entry.id] = subject
+        self._owners[entry.patient] = subject
         self._addresses[entry.commitment] = entry.patient
 
     def certifies(self, subject: SubjectId, patient: Address, certificate: bytes) -> bool:
@@ -155,9 +197,9 @@ class ConsentBook:
         """Return whose address this is."""
         return self._owners.get(patient)
 
-    def commitments(self) -> frozenset[bytes]:
-        """Return the commitments of all these consents."""
-        return frozenset(self._addresses)
+    def keys(self) -> list[Key]:
+        """Return the address and commitment of every consent."""
+        return [(patient, commitment) for commitment, patient in self._addresses.items()]
 
     def address(self, commitment: bytes) -> Address | None:
         """Return the address that signed a commitment; the ledger takes the same one from strangers' addresses too."""
@@ -170,12 +212,11 @@ class ConsentBook:
             return None
         return next(((subject, entry) for entry in self.entries(subject) if entry.commitment == commitment), None)
 
-    def stop(self, subject: SubjectId, ids: Iterable[str]) -> None:
-        """Mark consents as stopped: the next decision refuses."""
-        stopped = set(ids)
-        self._by_subject[subject] = tuple(
-            replace(entry, stopped=True) if entry.id in stopped else entry for entry in self.entries(subject)
-        )
+    def _stop(self, ids: AbstractSet[str]) -> None:
+        for subject in {self._subjects[consent_id] for consent_id in ids & self._subjects.keys()}:
+            self._by_subject[subject] = tuple(
+                replace(entry, stopped=True) if entry.id in ids else entry for entry in self.entries(subject)
+            )
 
     def forget(self, subject: SubjectId) -> None:
         """Drop all that joins a subject to the chain."""
@@ -183,20 +224,15 @@ class ConsentBook:
         self.enrolments.pop(subject, None)
         for entry in self._by_subject.pop(subject, ()):
             self._owners.pop(entry.patient, None)
+            self._subjects.pop(entry.id, None)
 
-    def consent(self, subject: SubjectId, ledger: dict[tuple[Address, bytes], ProjectedGrant]) -> Consent:
+    def consent(self, subject: SubjectId, ledger: Standings) -> Consent:
         """Put together what is known of one subject's grants, with what the ledger says of each."""
-        grants = tuple(_known(entry, ledger.get((entry.patient, entry.commitment))) for entry in self.entries(subject))
-        return Consent(subject, grants, blocked=subject in self.blocked)
+        entries = self._by_subject.get(subject, ())
+        grants = tuple([_known(entry, ledger(entry.patient, entry.commitment)) for entry in entries])
+        return Consent(subject, grants, subject in self.blocked)
 
 
-def _known(entry: BookEntry, seen: ProjectedGrant | None) -> KnownGrant:
-    return KnownGrant(
-        consent=entry.id,
-        terms=entry.terms,
-        commitment=entry.commitment,
-        certified=entry.certified,
-        expires=seen.expires if seen else None,
-        revoked=seen is not None and seen.revoked_block is not None,
-        stopped=entry.stopped,
-    )
+def _known(entry: BookEntry, standing: Standing) -> KnownGrant:
+    expires, revoked = standing
+    return KnownGrant(entry.id, entry.terms, entry.commitment, entry.certified, expires, revoked, entry.stopped)

@@ -46,6 +46,7 @@ class Erasure:
             acts = read_acts(unit.log)
         if subject in acts.erased:
             raise AlreadyErasedError("this person is erased: nothing of theirs is left to erase")
+        self.granting.catch_up()
         running = [entry.id for entry in self.book.entries(subject) if not entry.stopped]
         if running:
             self.granting.stop(subject, running, self.clock())

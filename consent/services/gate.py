@@ -3,16 +3,17 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Final
 
 from consent.domain.decision import AccessRequest, Deny, Permit, Reason, decide, ledger_refusal
 from consent.domain.entry import PERMIT, Action, Entry
 from consent.domain.study import Study
 from consent.domain.terms import Category, Operation, SubjectId
-from consent.ports import Store
+from consent.ports import Head, Store, Unit
 from consent.services.book import ConsentBook
 from consent.services.log import Log
-from consent.services.projection import LedgerProjection
+from consent.services.projection import LedgerProjection, Standings
 from vault import Access, Admission, Admitted, Refused
 
 _LAST_SECOND: Final = 253_402_300_799
@@ -34,30 +35,51 @@ class ConsentGate:
     def admit(self, subjects: Sequence[str], access: Access) -> Admission:
         """Decide on every subject and write one entry for each, on disk before this returns."""
         now = self.clock()
-        decisions = self.decide_all([SubjectId(subject) for subject in subjects], access, now)
-        with self.store.begin() as unit:
+        with self.store.begin() as unit:  # nobody's stop comes between the decision and its entry
+            decisions = self.decide_all(unit, [SubjectId(subject) for subject in subjects], access, now)
             self.log.append(unit, [_entry(s, d, access, now) for s, d in decisions.items()])
         return {subject: _answer(decision) for subject, decision in decisions.items()}
 
     def decide_all(
-        self, subjects: Sequence[SubjectId], access: Access, now: datetime
+        self, unit: Unit, subjects: Sequence[SubjectId], access: Access, now: datetime
     ) -> dict[SubjectId, Permit | Deny]:
         """Decide without opening anything and without an entry: for checking again what was already read.
 
-        A consent must be in force by our clock and by the ledger's, whichever is later.
+        A consent must be in force by our clock and by the ledger's, whichever is later. What other processes stored
+        before the transaction `unit` began is taken into account.
         """
+        self.book.follow(unit)
+        self.projection.refresh(unit)
+        return self.decisions(subjects, access, now)
+
+    def decisions(
+        self, subjects: Sequence[SubjectId], access: Access, now: datetime
+    ) -> dict[SubjectId, Permit | Deny]:  # fmt: skip
+        """Decide from book and projection as they are in memory."""
         stale = ledger_refusal(self.projection.reading(), now, self.max_staleness)
         if stale is not None:
             return dict.fromkeys(subjects, Deny(stale))
         if access.study != self.study.reference.id:
             return dict.fromkeys(subjects, Deny(Reason.STUDY))
         now = max(now, datetime.fromtimestamp(min(self.projection.reading().block_time, _LAST_SECOND), UTC))
-        rows = self.projection.rows
-        return {s: decide(self.book.consent(s, rows), self._request(s, access), now) for s in subjects}
+        return self._decided(subjects, access, self.projection.standings(), now)
 
-    def _request(self, subject: SubjectId, access: Access) -> AccessRequest:
-        return AccessRequest(
-            subject=subject,
+    def decisions_as_of(
+        self, subjects: Sequence[SubjectId], access: Access, block: Head
+    ) -> dict[SubjectId, Permit | Deny]:  # fmt: skip
+        """Decide as the ledger had it after a final block of the past; stops here count all the same."""
+        then = datetime.fromtimestamp(min(block.time, _LAST_SECOND), UTC)
+        return self._decided(subjects, access, self.projection.as_of(block.number), then)
+
+    def _decided(
+        self, subjects: Sequence[SubjectId], access: Access, ledger: Standings, now: datetime
+    ) -> dict[SubjectId, Permit | Deny]:  # fmt: skip
+        request, consent = self._request(access), self.book.consent
+        return {subject: decide(consent(subject, ledger), request(subject), now) for subject in subjects}
+
+    def _request(self, access: Access) -> Callable[[SubjectId], AccessRequest]:
+        return partial(
+            AccessRequest,
             study=access.study,
             data_use=self.study.data_use,
             operation=Operation(access.operation),

@@ -6,11 +6,14 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
+from typing import Final
 
 from consent.domain.details import Details, require_rendered
 from consent.domain.entry import PERMIT, Action, Entry, PlacedEntry
 from consent.domain.errors import ConsentError
 from consent.domain.grant import PUBLISH_WITHIN_SECONDS, SIGNATURE_BYTES, AddressCertificate, Grant, SignedRevocation
+from consent.domain.publication import draw_slots
 from consent.domain.receipt import Receipt
 from consent.domain.terms import SubjectId, Terms
 from consent.domain.typed_data import Address
@@ -18,6 +21,9 @@ from consent.ports import Errand, OutboxItem, Store, StoredConsent, Unit
 from consent.services.book import LABEL, BookEntry, ConsentBook, SignedConsent
 from consent.services.log import Log
 from vault import Part, Vault
+
+PUBLISH_MARGIN_SECONDS: Final = 3600
+"""A grant is due this long before its `publish_by`, so that a slow chain does not let it die."""
 
 
 class GrantNotAcceptedError(ConsentError):
@@ -76,12 +82,13 @@ class Submission:
 
 @dataclass(frozen=True, slots=True)
 class Granting:
-    """Intake of grants and stops."""
+    """Intake of grants and stops; `publication_window` in seconds (`consent.domain.publication`)."""
 
     store: Store
     vault: Vault
     book: ConsentBook
     log: Log
+    publication_window: int = 0
 
     def accept(self, submissions: Sequence[Submission], now: datetime) -> list[Receipt]:
         """Check and store grants, all or none, in one transaction; a receipt each.
@@ -89,16 +96,17 @@ class Granting:
         Raises a `GrantNotAcceptedError` or `DetailsMismatchError` for the first that is wrong.
         """
         with self.store.begin() as unit:
+            self.book.follow(unit)
             self._check_distinct(submissions)
             for submission in submissions:
                 self._check(unit, submission, now)
             stored = self._sealed(submissions)
             unit.consents.add([consent for consent, _ in stored])
-            unit.outbox.add([_errand(submission) for submission in submissions])
+            unit.projection.expect([(s.patient, s.details.commitment) for s in submissions])
+            unit.outbox.add(self._errands(unit, submissions, now))
             pairs = zip(submissions, stored, strict=True)
             placed = self.log.append(unit, [_entry(s, consent, signed, now) for s, (consent, signed) in pairs])
-        for consent, signed in stored:
-            self.book.add(consent, signed)
+        self.catch_up()
         return [self._receipt(s, entry, now) for s, entry in zip(submissions, placed, strict=True)]
 
     def stop(
@@ -114,20 +122,51 @@ class Granting:
         The ledger follows: with the patient's own revocation where one is given, else as the custodian's stop.
         Raises `UnknownConsentError` or `SignatureMismatchError`, having stopped nothing.
         """
+        signed = {revocation.commitment: revocation for revocation in revocations}
+        with self.store.begin() as unit:
+            self.book.follow(unit)
+            stopping = self._entries(subject, ids)
+            self._check_revocations(stopping, signed)
+            unit.consents.stop([entry.id for entry in stopping])
+            unit.outbox.remove(Errand.GRANT, [(entry.patient, entry.commitment) for entry in stopping])
+            slots = self._slots(unit, subject, [None] * len(stopping), now)
+            unit.outbox.add(
+                [_revoking(e, signed.get(e.commitment), due) for e, due in zip(stopping, slots, strict=True)]
+            )
+            placed = self.log.append(unit, [_stop_entry(subject, entry, by, now) for entry in stopping])
+        self.catch_up()
+        pairs = zip(stopping, placed, strict=True)
+        return [self._stop_receipt(subject, entry, by, place, now) for entry, place in pairs]
+
+    def catch_up(self) -> None:
+        """Take into the book what is committed; another process's acts too."""
+        with self.store.reading() as unit:
+            self.book.follow(unit)
+
+    def _entries(self, subject: SubjectId, ids: Sequence[str]) -> list[BookEntry]:
         entries = {entry.id: entry for entry in self.book.entries(subject)}
         if not set(ids) <= set(entries):
             raise UnknownConsentError("the subject has no such consent: list theirs and stop one of those")
-        stopping = [entries[consent_id] for consent_id in dict.fromkeys(ids)]
-        signed = {revocation.commitment: revocation for revocation in revocations}
-        self._check_revocations(stopping, signed)
-        with self.store.begin() as unit:
-            unit.consents.stop([entry.id for entry in stopping])
-            unit.outbox.remove(Errand.GRANT, [(entry.patient, entry.commitment) for entry in stopping])
-            unit.outbox.add([_revoking(entry, signed.get(entry.commitment)) for entry in stopping])
-            placed = self.log.append(unit, [_stop_entry(subject, entry, by, now) for entry in stopping])
-        self.book.stop(subject, [entry.id for entry in stopping])
-        pairs = zip(stopping, placed, strict=True)
-        return [self._stop_receipt(subject, entry, by, place, now) for entry, place in pairs]
+        return [entries[consent_id] for consent_id in dict.fromkeys(ids)]
+
+    def _errands(self, unit: Unit, submissions: Sequence[Submission], now: datetime) -> list[OutboxItem]:
+        """Queue each person's grants in slots of their own."""
+        errands: list[OutboxItem] = []
+        by_person = sorted(submissions, key=lambda submission: submission.terms.subject)
+        for subject, group in groupby(by_person, key=lambda submission: submission.terms.subject):
+            theirs = list(group)
+            limits = [submission.publish_by - PUBLISH_MARGIN_SECONDS for submission in theirs]
+            slots = self._slots(unit, subject, limits, now, [submission.patient for submission in theirs])
+            errands += [_errand(submission, due) for submission, due in zip(theirs, slots, strict=True)]
+        return errands
+
+    def _slots(
+        self, unit: Unit, subject: SubjectId, latest: Sequence[int | None], now: datetime, new: Sequence[Address] = ()
+    ) -> list[int]:  # fmt: skip
+        """Draw a publication slot for each item, apart from all that waits for this person."""
+        addresses = {*new, *(entry.patient for entry in self.book.entries(subject))}
+        taken = unit.outbox.slots(sorted(addresses))
+        return draw_slots(int(now.timestamp()), self.publication_window, latest, taken, secrets.randbelow)
 
     def _check(self, unit: Unit, submission: Submission, now: datetime) -> None:
         require_rendered(submission.terms, submission.details)
@@ -244,7 +283,7 @@ def _check_times(submission: Submission, now: datetime) -> None:
         raise PublishByError("the time to publish lies in the past or more than seven days ahead: sign again")
 
 
-def _errand(submission: Submission) -> OutboxItem:
+def _errand(submission: Submission, due: int) -> OutboxItem:
     return OutboxItem(
         Errand.GRANT,
         submission.patient,
@@ -252,13 +291,14 @@ def _errand(submission: Submission) -> OutboxItem:
         submission.expires,
         submission.publish_by,
         submission.signature,
+        due,
     )
 
 
-def _revoking(entry: BookEntry, signed: SignedRevocation | None) -> OutboxItem:
+def _revoking(entry: BookEntry, signed: SignedRevocation | None, due: int) -> OutboxItem:
     if signed is None:
-        return OutboxItem(Errand.STOP, entry.patient, entry.commitment)
-    return OutboxItem(Errand.REVOKE, entry.patient, entry.commitment, signature=signed.signature)
+        return OutboxItem(Errand.STOP, entry.patient, entry.commitment, due=due)
+    return OutboxItem(Errand.REVOKE, entry.patient, entry.commitment, signature=signed.signature, due=due)
 
 
 def blinded(entry_key: bytes, commitment: bytes, patient: Address) -> str:

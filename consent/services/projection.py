@@ -1,66 +1,107 @@
-"""Following the chain: the registry's events become rows that decisions read, checked against the history hash."""
+"""Our copy of the ledger as every process but the ledger's own reads it: rows of the database, and how true they are.
 
-from collections.abc import Iterable, Sequence
+The ledger's process writes the rows (`consent.services.following`). Whoever can write to the database without the
+installation's keys cannot put a row in, take one out or bring an old one back unseen: each row has a MAC, their sum
+stands in the head, and the head has a MAC of its own (a keyed multiset hash: Clarke et al., MSet-Add-Hash, 2003).
+"""
+
+import hmac
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from struct import Struct
+from typing import Final, NamedTuple
 
 from consent.domain.decision import LedgerReading
-from consent.domain.history import EMPTY_HISTORY, Event, Granted, fold
-from consent.domain.typed_data import Address
-from consent.ports import Errand, Head, Ledger, Outbox, ProjectedGrant, ProjectionHead, Store, Unit
-from consent.services.book import ConsentBook
+from consent.domain.hashing import HASH_BYTES
+from consent.domain.typed_data import Address, word
+from consent.ports import Key, ModelStatus, ProjectedGrant, ProjectedModel, ProjectionHead, Unit
 
-Key = tuple[Address, bytes]
-HEARTBEAT_SECONDS = 30
-"""An idle embedded chain adds an empty block after this long, so that its silence is not taken for being stale."""
+_MODULUS: Final = 2 ** (8 * HASH_BYTES)
+_NEVER: Final = 2**64 - 1
+"""Stands for a block or a time that is not there."""
+_FOUR: Final = Struct(">4Q")
+
+
+class Standing(NamedTuple):
+    """What the ledger says of a grant: until when it holds (None while it is not final), whether it was revoked."""
+
+    expires: int | None
+    revoked: bool
+
+
+Standings = Callable[[Address, bytes], Standing]
+"""What the ledger says of a commitment (32 bytes) of an address."""
+UNKNOWN: Final = Standing(None, revoked=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectionSeal:
+    """MACs over rows and heads, HMAC-SHA256 under a 32-byte key of the installation."""
+
+    key: bytes = field(repr=False)
+
+    def of_grant(self, row: ProjectedGrant) -> int:
+        """Return a row's MAC as a number to be summed."""
+        numbers = (row.expires, row.granted_block, row.revoked_block, row.dropped_block)
+        words = _FOUR.pack(*[_NEVER if number is None else number for number in numbers])
+        return self._mac(b"grant", row.patient + row.commitment + words)
+
+    def of_model(self, row: ProjectedModel) -> int:
+        """Return a model's MAC as a number to be summed."""
+        return self._mac(b"model", row.model + word(int(row.status)) + row.manifest)
+
+    def sealed(self, head: ProjectionHead, rows: int) -> ProjectionHead:
+        """Return a head with the sum of its rows' MACs and its own seal."""
+        whole = replace(head, rows=(rows % _MODULUS).to_bytes(HASH_BYTES))
+        return replace(whole, seal=self._of_head(whole))
+
+    def holds(self, head: ProjectionHead, rows: int) -> bool:
+        """Say whether a head is as it was sealed, and these are its rows."""
+        sealed = hmac.compare_digest(head.seal, self._of_head(head))
+        return sealed and head.rows == (rows % _MODULUS).to_bytes(HASH_BYTES)
+
+    def _of_head(self, head: ProjectionHead) -> bytes:
+        numbers = (head.block.number, head.block.time, head.final.number, head.final.time, head.read_at)
+        words = b"".join(map(word, (*numbers, head.generation, int(head.matches))))
+        message = words + head.block.hash + head.final.hash + head.history + head.rows
+        return hmac.digest(self.key, b"head" + message, "sha256")
+
+    def _mac(self, kind: bytes, message: bytes) -> int:
+        return int.from_bytes(hmac.digest(self.key, kind + message, "sha256"))
 
 
 @dataclass(slots=True)
 class LedgerProjection:
-    """The ledger's state for the consents of this installation.
+    """The ledger's state for the consents of this installation, as last read by the ledger's process."""
 
-    Strangers may publish too: their events are folded into the history and not stored.
-    """
-
-    store: Store
-    ledger: Ledger
-    book: ConsentBook
+    seal: ProjectionSeal
     rows: dict[Key, ProjectedGrant] = field(default_factory=dict)
+    models: dict[bytes, ProjectedModel] = field(default_factory=dict)
     head: ProjectionHead | None = None
-    _kept: ProjectionHead | None = None
-    _good: ProjectionHead | None = None
-    _followed: set[bytes] = field(default_factory=set)
+    _generation: int = 0
+    _sum: int = 0
 
-    def load(self, unit: Unit) -> None:
-        """Read how far the copy went. Its rows are not believed: the first `follow` replays the ledger."""
-        self._kept = unit.projection.head()
+    def refresh(self, unit: Unit) -> None:
+        """Take up what the ledger's process stored since; call it at the beginning of a transaction."""
+        head = unit.projection.head()
+        if head is None or head.generation < self._generation:  # nothing yet, or an earlier state was restored
+            self.rows, self.models, self._generation, self._sum = {}, {}, 0, 0
+        if head is not None and head.generation > self._generation:
+            self._take(unit, head.generation)
+        true = head is not None and self.seal.holds(head, self._sum)
+        self.head = head if head is None or true else replace(head, matches=False)
 
-    def follow(self, now: datetime) -> ProjectionHead:
-        """Read the ledger up to its newest final block and store what changed, with the outbox, in one transaction.
-
-        When the recomputed history is not the contract's, or the ledger does not continue the one that was read
-        before, nothing is stored, the head says so (`matches` is False), and every decision is refused until the
-        right ledger is back.
-        """
-        if not self._continues(self.ledger.head()):
-            return self._mismatch(self.ledger.head(), now)
-        head = self._living_head(now)
-        before, first = (self._good.history, self._good.block.number + 1) if self._good else (EMPTY_HISTORY, 0)
-        events = self.ledger.events(first, head.number)
-        history = fold(before, events)
-        if history != self.ledger.history(head.number):
-            return self._mismatch(head, now)
-        newcomers = self.book.commitments() - self._followed
-        ours = [*self._missed(newcomers, first), *events]
-        changed = self._changed(ours)
-        after = ProjectionHead(head, history, matches=True, read_at=int(now.timestamp()))
-        with self.store.begin() as unit:
-            unit.projection.save(after, changed.values())
-            _settle(unit.outbox, ours)
-        self.rows.update(changed)
-        self._followed |= newcomers
-        self.head = self._kept = self._good = after
-        return after
+    def _take(self, unit: Unit, generation: int) -> None:
+        for row in unit.projection.changed_since(self._generation):
+            key = (row.patient, row.commitment)
+            if key in self.rows:
+                self._sum -= self.seal.of_grant(self.rows[key])
+            self._sum += self.seal.of_grant(row)
+            self.rows[key] = row
+        self._sum -= sum(map(self.seal.of_model, self.models.values()))
+        self.models = {model.model: model for model in unit.projection.models()}
+        self._sum += sum(map(self.seal.of_model, self.models.values()))
+        self._generation = generation
 
     def reading(self) -> LedgerReading:
         """Say how current and how true the copy is; before the first read it is neither."""
@@ -68,51 +109,37 @@ class LedgerProjection:
             return LedgerReading(0, 0, matches=True)
         return LedgerReading(self.head.read_at, self.head.block.time, self.head.matches)
 
-    def _continues(self, head: Head) -> bool:
-        """Say whether the ledger still holds the block that was read last, with the history it had then."""
-        kept = self._kept
-        if kept is None:
-            return True
-        if head.number < kept.block.number or self.ledger.block(kept.block.number).hash != kept.block.hash:
-            return False
-        return self.ledger.history(kept.block.number) == kept.history
+    def standings(self) -> Standings:
+        """Return what the ledger says now: a grant counts when final, a revocation from any block seen."""
+        rows, final = self.rows, self.head.final.number if self.head else -1
 
-    def _mismatch(self, head: Head, now: datetime) -> ProjectionHead:
-        history = self._good.history if self._good else EMPTY_HISTORY
-        self.head = ProjectionHead(head, history, matches=False, read_at=int(now.timestamp()))
-        return self.head
+        def of(patient: Address, commitment: bytes) -> Standing:
+            row = rows.get((patient, commitment))
+            if row is None:
+                return UNKNOWN
+            granted = row.granted_block is not None and row.granted_block <= final
+            revoked = row.revoked_block is not None or row.dropped_block is not None
+            return Standing(row.expires if granted else None, revoked)
 
-    def _living_head(self, now: datetime) -> Head:
-        head = self.ledger.head()
-        return self.ledger.beat() if now.timestamp() - head.time > HEARTBEAT_SECONDS else head
+        return of
 
-    def _missed(self, newcomers: frozenset[bytes], first: int) -> list[Event]:
-        """Return what befell newcomers before they came in here: anyone may publish, the patient may revoke."""
-        if not newcomers or not first:
-            return []
-        return [event for event in self.ledger.events(0, first - 1) if event.commitment in newcomers]
+    def as_of(self, block: int) -> Standings:
+        """Return what the ledger said after a block of the past, for decisions as they would have been then."""
+        rows = self.rows
 
-    def _changed(self, events: Iterable[Event]) -> dict[Key, ProjectedGrant]:
-        changed: dict[Key, ProjectedGrant] = {}
-        for event in events:
-            key = (event.patient, event.commitment)
-            if self.book.address(event.commitment) == event.patient:
-                changed[key] = _after(changed.get(key) or self.rows.get(key) or ProjectedGrant(*key), event)
-        return changed
+        def of(patient: Address, commitment: bytes) -> Standing:
+            row = rows.get((patient, commitment))
+            if row is None or row.granted_block is None or row.granted_block > block:
+                return Standing(None, revoked=row is not None and _by(row.revoked_block, block))
+            return Standing(row.expires, _by(row.revoked_block, block))
 
+        return of
 
-def _after(row: ProjectedGrant, event: Event) -> ProjectedGrant:
-    """Return a row after one more event; the first grant and the first revocation of a commitment stand."""
-    if isinstance(event, Granted):
-        known = row.granted_block is not None
-        return row if known else replace(row, expires=event.expires, granted_block=event.block)
-    return row if row.revoked_block is not None else replace(row, revoked_block=event.block)
+    def model_status(self, model: bytes) -> ModelStatus:
+        """Return the status of a model hash, UNKNOWN when it was never registered, or not finally."""
+        found = self.models.get(model)
+        return ModelStatus.UNKNOWN if found is None else found.status
 
 
-def _settle(outbox: Outbox, events: Sequence[Event]) -> None:
-    """Take from the outbox what the ledger now holds."""
-    granted = [(event.patient, event.commitment) for event in events if isinstance(event, Granted)]
-    revoked = [(event.patient, event.commitment) for event in events if not isinstance(event, Granted)]
-    outbox.remove(Errand.GRANT, granted)
-    outbox.remove(Errand.REVOKE, revoked)
-    outbox.remove(Errand.STOP, revoked)
+def _by(happened: int | None, block: int) -> bool:
+    return happened is not None and happened <= block

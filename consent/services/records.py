@@ -45,6 +45,7 @@ class Records:
         Who is not enrolled yet is enrolled, with a key of their own. Records of a blocked subject are left out.
         """
         with self.store.begin() as unit:
+            self.book.follow(unit)
             subjects = self._enrolled(unit, [self._mac(person.identifier) for person in received], now)
             pairs = [(s, person) for s, person in zip(subjects, received, strict=True) if s not in self.book.blocked]
             deposits = [
@@ -56,6 +57,17 @@ class Records:
             self.log.append(unit, [_entry(subject, person, now) for subject, person in pairs])
         return subjects
 
+    def subject_of(self, identifier: str) -> SubjectId | None:
+        """Return whom the hospital knows by this identifier, None when nobody is enrolled under it."""
+        with self.store.reading() as unit:
+            found = unit.patients.by_identifier([self._mac(identifier)])
+        return next((patient.subject for patient in found.values()), None)
+
+    def is_enrolled(self, subject: SubjectId) -> bool:
+        """Say whether there is such a subject here."""
+        with self.store.reading() as unit:
+            return subject in {patient.subject for patient in unit.patients.everyone()}
+
     def enrol_keys(self, keys: Mapping[SubjectId, Address], now: datetime) -> None:
         """Store the addresses of patients' enrolment keys; each is logged, so that none is put in quietly.
 
@@ -66,12 +78,14 @@ class Records:
             for subject, key in keys.items()
         ]
         with self.store.begin() as unit:
+            self.book.follow(unit)
             open_to_keys = {p.subject for p in unit.patients.everyone() if p.enrolment is None and not p.blocked}
             if not keys.keys() <= open_to_keys:
                 raise EnrolmentKeyError("a subject here is unknown, blocked or has an enrolment key already")
             unit.patients.set_enrolment(keys)
             self.log.append(unit, entries)
-        self.book.enrolments.update(keys)
+        with self.store.reading() as unit:
+            self.book.follow(unit)
 
     def _enrolled(self, unit: Unit, macs: Sequence[bytes], now: datetime) -> list[SubjectId]:
         known = {mac: patient.subject for mac, patient in unit.patients.by_identifier(macs).items()}

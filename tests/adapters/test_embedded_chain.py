@@ -25,7 +25,7 @@ from consent.domain.errors import (
 )
 from consent.domain.grant import BATCH_LIMIT, PublishedGrant
 from consent.domain.history import EMPTY_HISTORY, fold
-from consent.ports import Ledger, ModelStatus
+from consent.ports import Grants, Ledger, ModelStatus, Registration, Revocations, StatusChange, Stops
 from tests.wallets import Wallet
 
 DAY: Final = 86_400
@@ -76,16 +76,16 @@ def signed(chain: Ledger, wallet: Wallet | None = None) -> PublishedGrant:
 def test_a_full_batch_of_each_kind_fits_a_block(chain: EmbeddedChain) -> None:
     wallets = [Wallet.draw() for _ in range(BATCH_LIMIT)]
     grants = [signed(chain, wallet) for wallet in wallets]
-    chain.grant(grants)
+    chain.send(Grants(grants))
     pairs = list(zip(wallets, grants, strict=True))
-    chain.revoke_signed([w.revocation(chain.domain, g.commitment) for w, g in pairs])
-    chain.stop([(g.patient, bytes(32)) for g in grants])
+    chain.send(Revocations([w.revocation(chain.domain, g.commitment) for w, g in pairs]))
+    chain.send(Stops([(g.patient, bytes(32)) for g in grants]))
     assert len(chain.events(0, chain.head().number)) == 3 * BATCH_LIMIT
 
 
 def test_a_blocks_time_is_the_clocks(chain: EmbeddedChain, clock: Clock) -> None:
     clock.now += 1000
-    assert chain.block(chain.grant([signed(chain)]).block).time == clock.now
+    assert chain.block(chain.send(Grants([signed(chain)])).block).time == clock.now
 
 
 def test_a_burst_runs_ahead_by_a_second_a_block_and_then_waits(chain: EmbeddedChain, clock: Clock) -> None:
@@ -112,16 +112,16 @@ def test_a_beat_is_an_empty_block(chain: EmbeddedChain) -> None:
 
 def test_a_reopened_chain_goes_on_where_it_was(path: Path, keys: ChainKeys) -> None:
     with EmbeddedChain.create(path, keys, NOW) as chain:
-        chain.grant([signed(chain)])
+        chain.send(Grants([signed(chain)]))
         head, events = chain.head(), chain.events(0, chain.head().number)
     with EmbeddedChain.open(path, keys) as chain:
         assert (chain.head(), chain.events(0, head.number)) == (head, events)
-        assert chain.grant([signed(chain)]).block == head.number + 1
+        assert chain.send(Grants([signed(chain)])).block == head.number + 1
 
 
 def test_a_closed_chain_is_one_file_and_its_lock(path: Path, keys: ChainKeys) -> None:
     with EmbeddedChain.create(path, keys, NOW) as chain:
-        chain.grant([signed(chain)])
+        chain.send(Grants([signed(chain)]))
     assert sorted(file.name for file in path.parent.iterdir()) == [path.name, f"{path.name}.lock"]
 
 
@@ -131,7 +131,7 @@ def test_two_installations_never_share_a_signature(tmp_path: Path, keys: ChainKe
         EmbeddedChain.create(tmp_path / "two", ChainKeys.draw(), NOW) as two,
         pytest.raises(LedgerRejectedError, match="registry: bad signature"),
     ):
-        two.grant([signed(one)])
+        two.send(Grants([signed(one)]))
 
 
 def test_an_existing_file_is_never_overwritten(path: Path, keys: ChainKeys) -> None:
@@ -212,7 +212,7 @@ def test_an_altered_file_is_refused(path: Path, keys: ChainKeys, statement: str)
 def test_one_altered_receipt_is_found_when_it_is_read(path: Path, keys: ChainKeys) -> None:
     with EmbeddedChain.create(path, keys, NOW) as chain:
         grant = signed(chain)
-        block = chain.grant([grant, signed(chain)]).block
+        block = chain.send(Grants([grant, signed(chain)])).block
     topic = grant.commitment.hex().upper()
     _altered(path, f"UPDATE node SET value = zeroblob(500) WHERE instr(hex(value), '{topic}')")  # noqa: S608  # hex
     with EmbeddedChain.read_only(path) as chain, pytest.raises(LedgerMismatchError):
@@ -224,10 +224,10 @@ def test_a_full_disk_loses_nothing_and_passes(chain: EmbeddedChain) -> None:
     head, connection = chain.head(), chain._store._connection
     connection.execute(limit.format(connection.execute("PRAGMA page_count").fetchone()[0]))
     with pytest.raises(LedgerUnavailableError):
-        chain.grant([signed(chain) for _ in range(BATCH_LIMIT)])
+        chain.send(Grants([signed(chain) for _ in range(BATCH_LIMIT)]))
     assert chain.head() == head
     connection.execute(limit.format(10**6))
-    assert chain.grant([signed(chain)]).block == head.number + 1
+    assert chain.send(Grants([signed(chain)])).block == head.number + 1
     assert chain.history(head.number + 1) == fold(EMPTY_HISTORY, chain.events(0, head.number + 1))
 
 
@@ -237,18 +237,18 @@ def test_a_full_disk_loses_nothing_and_passes(chain: EmbeddedChain) -> None:
 def test_a_reader_sees_each_new_block_and_writes_nothing(chain: EmbeddedChain, path: Path) -> None:
     with EmbeddedChain.read_only(path) as reader:
         grant = signed(chain)
-        block = chain.grant([grant]).block
+        block = chain.send(Grants([grant])).block
         assert reader.head() == chain.head()
         assert reader.events(block, block) == chain.events(block, block)
         assert reader.history(block) == chain.history(block)
         assert reader.domain == chain.domain
         revocation = Wallet.draw().revocation(reader.domain, bytes(32))
         for write in (
-            lambda: reader.grant([grant]),
-            lambda: reader.revoke_signed([revocation]),
-            lambda: reader.stop([(grant.patient, grant.commitment)]),
-            lambda: reader.register_model(MODEL, MANIFEST),
-            lambda: reader.set_model_status(MODEL, ModelStatus.RETIRED),
+            lambda: reader.send(Grants([grant])),
+            lambda: reader.send(Revocations([revocation])),
+            lambda: reader.send(Stops([(grant.patient, grant.commitment)])),
+            lambda: reader.send(Registration(MODEL, MANIFEST)),
+            lambda: reader.send(StatusChange(MODEL, ModelStatus.RETIRED)),
             reader.beat,
         ):
             with pytest.raises(ReadOnlyLedgerError):
@@ -257,7 +257,7 @@ def test_a_reader_sees_each_new_block_and_writes_nothing(chain: EmbeddedChain, p
 
 
 def test_a_reader_leaves_a_closed_chain_as_it_was(chain: EmbeddedChain, path: Path) -> None:
-    chain.grant([signed(chain)])
+    chain.send(Grants([signed(chain)]))
     head = chain.head()
     chain.close()
     before = path.read_bytes()
@@ -280,13 +280,14 @@ except Exception as error:
 WRITER: Final = """
 import json, pathlib, sys
 from consent.adapters.embedded_chain import ChainKeys, EmbeddedChain
+from consent.ports import Grants
 from tests.wallets import Wallet
 keys = ChainKeys.from_json(json.loads(sys.stdin.read()))
 with EmbeddedChain.open(pathlib.Path(sys.argv[1]), keys) as chain:
     while True:
         now = chain.head().time
         grants = [Wallet.draw().grant(chain.domain, now + 10**6, now + 1000) for _ in range(8)]
-        mined = chain.grant(grants)
+        mined = chain.send(Grants(grants))
         print(mined.block, chain.block(mined.block).hash.hex(), *(g.commitment.hex() for g in grants), flush=True)
 """
 
@@ -338,7 +339,7 @@ def _loses_nothing(path: Path, keys: ChainKeys, seconds: float) -> None:
         assert head <= int(acknowledged[-1][0]) + 1
     with EmbeddedChain.open(path, keys) as chain:
         assert chain.head().number == head
-        assert chain.grant([signed(chain)]).block == head + 1
+        assert chain.send(Grants([signed(chain)])).block == head + 1
         assert chain.history(head + 1) == fold(EMPTY_HISTORY, chain.events(0, head + 1))
 
 
@@ -385,6 +386,6 @@ def test_damaged_keys_are_refused(keys: ChainKeys, change: dict[str, object]) ->
     assert keys.operator.hex() not in str(caught.value)
 
 
-def test_one_key_cannot_play_both_parts(keys: ChainKeys) -> None:
+def test_one_key_cannot_play_two_parts(keys: ChainKeys) -> None:
     with pytest.raises(InvalidChainKeysError):
-        ChainKeys(keys.chain_id, keys.operator, keys.operator)
+        replace(keys, anchor=keys.custodian)

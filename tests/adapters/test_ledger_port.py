@@ -18,8 +18,8 @@ from consent.domain.errors import LedgerMismatchError, LedgerRejectedError, Ledg
 from consent.domain.grant import BATCH_LIMIT, PublishedGrant
 from consent.domain.history import EMPTY_HISTORY, Event, Granted, Revoked, fold
 from consent.domain.typed_data import Address
-from consent.ports import Head, Ledger, ModelStatus
-from tests.ledgers import DAY, LEDGERS, Installed, keys_with_gas
+from consent.ports import Fate, Grants, Head, Ledger, ModelStatus, Registration, Revocations, Role, StatusChange, Stops
+from tests.ledgers import DAY, LEDGERS, Installed, attached, deployed, keys_with_gas
 from tests.wallets import Wallet
 
 MODEL, MANIFEST = bytes([1]) * 32, bytes([2]) * 32
@@ -53,9 +53,9 @@ def test_what_is_published_can_be_read_back(installed: Installed) -> None:
     ledger = installed.ledger
     first, second, third = Wallet.draw(), Wallet.draw(), Wallet.draw()
     grants = [signed(ledger, wallet) for wallet in (first, second, third)]
-    mined = ledger.grant(grants)
-    revoked = ledger.revoke_signed([second.revocation(ledger.domain, grants[1].commitment)])
-    stopped = ledger.stop([(third.address, grants[2].commitment)])
+    mined = ledger.send(Grants(grants))
+    revoked = ledger.send(Revocations([second.revocation(ledger.domain, grants[1].commitment)]))
+    stopped = ledger.send(Stops([(third.address, grants[2].commitment)]))
     times = [ledger.block(block.block).time for block in (mined, revoked, stopped)]
     assert everything(ledger) == [
         *(Granted(g.patient, g.commitment, g.expires, mined.block, times[0]) for g in grants),
@@ -68,14 +68,14 @@ def test_what_is_published_can_be_read_back(installed: Installed) -> None:
 def test_the_history_of_every_block_is_the_fold_of_its_events(ledger: Ledger) -> None:
     start = ledger.head().number
     for size in (1, 3, 2):
-        ledger.grant([signed(ledger) for _ in range(size)])
+        ledger.send(Grants([signed(ledger) for _ in range(size)]))
     assert ledger.history(start) == EMPTY_HISTORY
     for block in range(start, ledger.head().number + 1):
         assert ledger.history(block) == fold(EMPTY_HISTORY, ledger.events(0, block))
 
 
 def test_events_of_a_range_are_those_of_its_blocks(ledger: Ledger) -> None:
-    blocks = [ledger.grant([signed(ledger)]).block for _ in range(4)]
+    blocks = [ledger.send(Grants([signed(ledger)])).block for _ in range(4)]
     assert [event.block for event in ledger.events(blocks[1], blocks[2])] == blocks[1:3]
     assert ledger.events(blocks[2], blocks[1]) == []
     assert ledger.events(ledger.head().number + 1, ledger.head().number) == []
@@ -83,7 +83,7 @@ def test_events_of_a_range_are_those_of_its_blocks(ledger: Ledger) -> None:
 
 def test_a_full_batch_fits_a_transaction(ledger: Ledger) -> None:
     grants = [signed(ledger) for _ in range(BATCH_LIMIT)]
-    mined = ledger.grant(grants)
+    mined = ledger.send(Grants(grants))
     assert [event.commitment for event in ledger.events(mined.block, mined.block)] == [g.commitment for g in grants]
     assert 0 < mined.gas_used <= BATCH_LIMIT * 8_800
     assert len(mined.transaction) == 32
@@ -93,24 +93,24 @@ def test_what_is_revoked_already_is_skipped(ledger: Ledger) -> None:
     wallet = Wallet.draw()
     grant = signed(ledger, wallet)
     revocation = wallet.revocation(ledger.domain, grant.commitment)
-    ledger.revoke_signed([revocation])
-    ledger.revoke_signed([revocation])
-    ledger.stop([(wallet.address, grant.commitment)])
+    ledger.send(Revocations([revocation]))
+    ledger.send(Revocations([revocation]))
+    ledger.send(Stops([(wallet.address, grant.commitment)]))
     assert [type(event) for event in everything(ledger)] == [Revoked]
 
 
 def test_models_are_registered_and_retired(ledger: Ledger) -> None:
     assert (ledger.model_status(MODEL), ledger.registered_manifest(MODEL)) == (ModelStatus.UNKNOWN, bytes(32))
-    ledger.register_model(MODEL, MANIFEST)
+    ledger.send(Registration(MODEL, MANIFEST))
     assert (ledger.model_status(MODEL), ledger.registered_manifest(MODEL)) == (ModelStatus.ACTIVE, MANIFEST)
-    ledger.set_model_status(MODEL, ModelStatus.RETIRED)
+    ledger.send(StatusChange(MODEL, ModelStatus.RETIRED))
     assert ledger.model_status(MODEL) is ModelStatus.RETIRED
     with pytest.raises(LedgerRejectedError, match="models: model is retired"):
-        ledger.set_model_status(MODEL, ModelStatus.ACTIVE)
+        ledger.send(StatusChange(MODEL, ModelStatus.ACTIVE))
 
 
 def test_a_beat_returns_the_head_and_adds_no_event(ledger: Ledger) -> None:
-    ledger.grant([signed(ledger)])
+    ledger.send(Grants([signed(ledger)]))
     before = everything(ledger)
     assert ledger.beat() == ledger.head()
     assert everything(ledger) == before
@@ -123,20 +123,20 @@ def test_a_block_that_is_not_there_yet_is_unavailable(ledger: Ledger) -> None:
 
 
 REFUSED: Final[dict[str, tuple[Callable[[Ledger], object], str]]] = {
-    "a forged grant": (lambda c: c.grant([replace(signed(c), commitment=bytes(32))]), "registry: bad signature"),
+    "a forged grant": (lambda c: c.send(Grants([replace(signed(c), commitment=bytes(32))])), "registry: bad signature"),
     "one forged grant of two": (
-        lambda c: c.grant([signed(c), replace(signed(c), commitment=bytes(32))]),
+        lambda c: c.send(Grants([signed(c), replace(signed(c), commitment=bytes(32))])),
         "registry: bad signature",
     ),
-    "no grants": (lambda c: c.grant([]), "1 to 256"),
-    "too many grants": (lambda c: c.grant([signed(c)] * (BATCH_LIMIT + 1)), "1 to 256"),
-    "no revocations": (lambda c: c.revoke_signed([]), "1 to 256"),
-    "no stops": (lambda c: c.stop([]), "1 to 256"),
-    "a short signature": (lambda c: c.grant([replace(signed(c), signature=bytes(63))]), "64 bytes"),
-    "a short address": (lambda c: c.stop([(Address(bytes(19)), bytes(32))]), "wrong size"),
-    "a long commitment": (lambda c: c.stop([(Address(bytes(20)), bytes(33))]), "wrong size"),
-    "a time beyond its type": (lambda c: c.grant([replace(signed(c), expires=2**64)]), "wrong size"),
-    "an unknown model": (lambda c: c.set_model_status(MODEL, ModelStatus.RETIRED), "models: "),
+    "no grants": (lambda c: c.send(Grants([])), "1 to 256"),
+    "too many grants": (lambda c: c.send(Grants([signed(c)] * (BATCH_LIMIT + 1))), "1 to 256"),
+    "no revocations": (lambda c: c.send(Revocations([])), "1 to 256"),
+    "no stops": (lambda c: c.send(Stops([])), "1 to 256"),
+    "a short signature": (lambda c: c.send(Grants([replace(signed(c), signature=bytes(63))])), "64 bytes"),
+    "a short address": (lambda c: c.send(Stops([(Address(bytes(19)), bytes(32))])), "wrong size"),
+    "a long commitment": (lambda c: c.send(Stops([(Address(bytes(20)), bytes(33))])), "wrong size"),
+    "a time beyond its type": (lambda c: c.send(Grants([replace(signed(c), expires=2**64)])), "wrong size"),
+    "an unknown model": (lambda c: c.send(StatusChange(MODEL, ModelStatus.RETIRED)), "models: "),
 }
 
 
@@ -147,7 +147,7 @@ def test_what_is_refused_says_why_and_leaves_no_block(ledger: Ledger, name: str)
     with pytest.raises(LedgerRejectedError, match=reason):
         call(ledger)
     assert ledger.head() == before
-    assert ledger.grant([signed(ledger)]).block == before.number + 1
+    assert ledger.send(Grants([signed(ledger)])).block == before.number + 1
 
 
 def test_every_ledger_tells_the_same_story(tmp_path: Path) -> None:
@@ -166,10 +166,10 @@ def _story(ledger: Ledger, wallets: list[Wallet], expires: int) -> list[Event]:
     commitments = [bytes([index]) * 32 for index, _ in enumerate(wallets)]
     publish_by = ledger.head().time + DAY
     grants = [w.grant(ledger.domain, expires, publish_by, c) for w, c in zip(wallets, commitments, strict=True)]
-    ledger.grant(grants[:3])
-    ledger.grant(grants[3:])
-    ledger.revoke_signed([wallets[1].revocation(ledger.domain, commitments[1])])
-    ledger.stop([(wallets[2].address, commitments[2]), (wallets[2].address, commitments[2])])
+    ledger.send(Grants(grants[:3]))
+    ledger.send(Grants(grants[3:]))
+    ledger.send(Revocations([wallets[1].revocation(ledger.domain, commitments[1])]))
+    ledger.send(Stops([(wallets[2].address, commitments[2]), (wallets[2].address, commitments[2])]))
     events = everything(ledger)
     assert fold(EMPTY_HISTORY, events) == ledger.history(ledger.head().number)
     return [replace(event, block=0, time=0) for event in events]
@@ -212,7 +212,7 @@ def keys(web3: Web3) -> ChainKeys:
 
 @pytest.fixture
 def chain(web3: Web3, keys: ChainKeys) -> NodeChain:
-    return NodeChain.deploy(web3, keys, patience=0.3)
+    return deployed(web3, keys, patience=0.3)
 
 
 def mine(web3: Web3, blocks: int) -> None:
@@ -220,27 +220,27 @@ def mine(web3: Web3, blocks: int) -> None:
 
 
 def test_an_attached_chain_goes_on_where_it_was(chain: NodeChain, web3: Web3, keys: ChainKeys) -> None:
-    chain.grant([signed(chain)])
-    again = NodeChain.attach(web3, keys, chain.deployment)
+    chain.send(Grants([signed(chain)]))
+    again = attached(web3, keys, chain.deployment)
     assert (again.deployment, again.domain, again.head()) == (chain.deployment, chain.domain, chain.head())
-    again.grant([signed(again)])
+    again.send(Grants([signed(again)]))
     assert everything(again) == everything(chain)
     assert len(everything(chain)) == 2
 
 
 def test_a_node_is_asked_for_no_account_and_no_estimate(chain: NodeChain, provider: Interposed) -> None:
     provider.asked.clear()
-    chain.stop([(signed(chain).patient, bytes(32))])
+    chain.send(Stops([(signed(chain).patient, bytes(32))]))
     assert "eth_sendRawTransaction" in provider.asked
     assert not {"eth_sendTransaction", "eth_signTransaction", "eth_estimateGas"} & set(provider.asked)
 
 
 def test_a_registrys_events_are_its_own(chain: NodeChain, web3: Web3, keys: ChainKeys) -> None:
-    other = NodeChain.deploy(web3, keys)
-    other.grant([signed(other)])
+    other = deployed(web3, keys)
+    other.send(Grants([signed(other)]))
     assert everything(chain) == []
     with pytest.raises(LedgerRejectedError, match="registry: bad signature"):
-        chain.grant([signed(other)])
+        chain.send(Grants([signed(other)]))
 
 
 def test_another_chain_other_code_and_other_keys_are_refused(chain: NodeChain, web3: Web3, keys: ChainKeys) -> None:
@@ -248,86 +248,72 @@ def test_another_chain_other_code_and_other_keys_are_refused(chain: NodeChain, w
     wrong: dict[str, tuple[ChainKeys, Any]] = {
         "another chain": (drawn, replace(there, chain_id=drawn.chain_id)),
         "other keys": (keys, replace(there, chain_id=drawn.chain_id)),
-        "code is not": (keys, replace(there, registry_code=there.models_code)),
-        "code is not what": (keys, replace(there, registry=Address(bytes(20)))),
+        "code is not": (keys, replace(there, registry=replace(there.registry, code_hash=there.models.code_hash))),
+        "code is not what": (keys, replace(there, registry=replace(there.registry, address=Address(bytes(20))))),
         "code is not what was": (keys, replace(there, models=there.registry)),
-        "made with other keys": (replace(keys, operator=drawn.operator), there),
-        "with other keys": (replace(keys, custodian=drawn.custodian), there),
+        "belong to other keys": (replace(keys, operator=drawn.operator), there),
+        "roles belong to other keys": (replace(keys, custodian=drawn.custodian), there),
+        "to other keys": (replace(keys, anchor=drawn.anchor), there),
     }
     for reason, (whose, deployment) in wrong.items():
         with pytest.raises(LedgerMismatchError, match=reason):
-            NodeChain.attach(web3, whose, deployment)
+            attached(web3, whose, deployment)
     with pytest.raises(LedgerMismatchError, match="another chain"):
-        NodeChain.deploy(web3, drawn)
+        deployed(web3, drawn)
 
 
 def test_final_lies_behind_the_newest_block(web3: Web3, chain: NodeChain, keys: ChainKeys) -> None:
-    with pytest.raises(LedgerUnavailableError, match="no final block"):
-        NodeChain.attach(web3, keys, chain.deployment, confirmations=2)
     mine(web3, 2)
-    cautious = NodeChain.attach(web3, keys, chain.deployment, confirmations=2)
-    block = chain.grant([signed(chain)]).block
-    assert cautious.head().number == block - 2
-    for ask in (cautious.block, cautious.history, lambda number: cautious.events(number, number)):
-        with pytest.raises(LedgerUnavailableError, match="no final block"):
-            ask(block)
+    cautious = attached(web3, keys, chain.deployment, confirmations=2)
+    block = chain.send(Grants([signed(chain)])).block
+    assert (cautious.head().number, cautious.final().number) == (block, block - 2)
     mine(web3, 2)
-    assert cautious.head() == chain.block(block)
+    assert cautious.final() == chain.block(block)
     assert cautious.history(block) == fold(EMPTY_HISTORY, cautious.events(0, block))
 
 
-def test_a_write_waits_until_it_is_final_and_no_longer_than_its_patience(
-    web3: Web3, chain: NodeChain, keys: ChainKeys
-) -> None:
-    mine(web3, 1)
-    cautious = NodeChain.attach(web3, keys, chain.deployment, confirmations=1, patience=0.3)
-    with pytest.raises(LedgerUnavailableError, match="not final yet"):
-        cautious.grant([signed(chain)])
-    assert len(everything(chain)) == 1
-
-
-def test_a_deployment_waits_until_it_is_final_too(web3: Web3) -> None:
-    with pytest.raises(LedgerUnavailableError, match="not final yet"):
-        NodeChain.deploy(web3, keys_with_gas(web3), confirmations=100, patience=0.1)
-
-
-def test_a_transaction_that_no_block_takes_is_unavailable(provider: Interposed, chain: NodeChain) -> None:
+def test_a_transaction_that_no_block_takes_waits_and_is_sent_once(provider: Interposed, chain: NodeChain) -> None:
     provider.node.disable_auto_mine_transactions()
     grant = signed(chain)
-    with pytest.raises(LedgerUnavailableError):
-        chain.grant([grant])
+    kept = chain.prepare(Grants([grant]), chain.next_nonce(Role.RELAYER))
+    chain.submit(kept)
+    assert chain.outcome(kept).fate is Fate.WAITING
+    chain.submit(kept)
     provider.node.enable_auto_mine_transactions()
+    outcome = chain.outcome(kept)
+    assert outcome.fate is Fate.MINED
+    chain.submit(kept)
     assert [event.commitment for event in everything(chain)] == [grant.commitment]
-    chain.grant([signed(chain)])
+    chain.send(Grants([signed(chain)]))
 
 
-def test_what_fails_only_once_mined_is_rejected_with_its_reason(chain: NodeChain) -> None:
+def test_what_fails_only_once_mined_is_a_failure_and_no_event(chain: NodeChain) -> None:
     """The grant can be published in the newest block's second, and in no later one."""
     now = chain.head().time
     late = Wallet.draw().grant(chain.domain, now + DAY, now + 1)
-    with pytest.raises(LedgerRejectedError, match="registry: "):
-        chain.grant([late])
-    assert chain.head().number > chain.deployment.block
+    kept = chain.prepare(Grants([late]), chain.next_nonce(Role.RELAYER))
+    chain.submit(kept)
+    assert chain.outcome(kept).fate is Fate.FAILED
     assert everything(chain) == []
 
 
 def test_a_sender_without_gas_is_unavailable(web3: Web3) -> None:
     keys = replace(ChainKeys.draw(), chain_id=web3.eth.chain_id)
     with pytest.raises(LedgerUnavailableError):
-        NodeChain.deploy(web3, keys)
+        deployed(web3, keys)
 
 
 def test_a_node_that_is_not_there_is_unavailable() -> None:
     nowhere = Web3(HTTPProvider("http://127.0.0.1:9", exception_retry_configuration=None))
     with pytest.raises(LedgerUnavailableError):
-        NodeChain.deploy(nowhere, ChainKeys.draw())
+        deployed(nowhere, ChainKeys.draw())
 
 
 def test_a_transaction_is_for_the_chain_of_the_keys_whatever_a_node_says(
     chain: NodeChain, provider: Interposed
 ) -> None:
     provider.answers["eth_chainId"] = {"result": hex(1)}
-    chain.grant([signed(chain)])
+    chain.send(Grants([signed(chain)]))
     assert len(everything(chain)) == 1
 
 
@@ -353,7 +339,7 @@ def test_only_a_contracts_refusal_is_a_rejection(chain: NodeChain, provider: Int
     grant = signed(chain)
     provider.answers["eth_call"] = {"error": answer}
     with pytest.raises(error, match=message):
-        chain.grant([grant])
+        chain.send(Grants([grant]))
     provider.answers.clear()
     assert everything(chain) == []
 
@@ -374,7 +360,7 @@ def test_a_node_that_talks_nonsense_is_refused(
 ) -> None:
     provider.answers[method] = {"result": result}
     with pytest.raises((LedgerMismatchError, LedgerUnavailableError)):
-        _ = everything(chain), chain.history(chain.deployment.block)
+        _ = everything(chain), chain.history(chain.deployment.block), chain.final()
 
 
 def test_an_event_of_another_shape_is_refused() -> None:
@@ -388,8 +374,8 @@ def test_an_event_of_another_shape_is_refused() -> None:
 def test_a_thousand_blocks_are_read_in_more_than_one_question(
     chain: NodeChain, web3: Web3, provider: Interposed
 ) -> None:
-    first = chain.grant([signed(chain)]).block
+    first = chain.send(Grants([signed(chain)])).block
     mine(web3, 1000)
-    last = chain.grant([signed(chain)]).block
+    last = chain.send(Grants([signed(chain)])).block
     assert [event.block for event in everything(chain)] == [first, last]
     assert provider.asked.count("eth_getLogs") == 2

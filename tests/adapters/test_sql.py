@@ -7,8 +7,8 @@ import pytest
 import migrations
 from consent.adapters.sql import SqlStore, metadata, open_records
 from consent.adapters.sql.log import LogOrderError
-from consent.adapters.sql.store import RecordsUnavailableError
 from consent.domain.entry import Action, Entry
+from consent.domain.errors import RecordsUnavailableError
 from consent.domain.terms import SubjectId
 from consent.domain.typed_data import Address
 from consent.ports import Errand, OutboxItem, Patient, StoredConsent
@@ -48,7 +48,7 @@ def test_the_migrations_make_the_tables_that_the_code_expects(store: SqlStore) -
         for table in metadata.tables.values():
             columns = unit.connection.exec_driver_sql(f"PRAGMA table_info('{table.name}')").all()
             assert [column[1] for column in columns] == [column.name for column in table.columns]
-    ordered = {"entries", "checkpoints", "projection_head", "studies", "releases"}
+    ordered = {"entries", "checkpoints", "projection_head", "studies", "releases", "model_acts", "kept_blocks"}
     assert all("WITHOUT ROWID" in made[name] for name in metadata.tables if name not in ordered), (
         "arrival leaves no trace"
     )
@@ -130,13 +130,13 @@ def test_the_outbox_takes_an_item_once_and_gives_it_up_by_address_and_commitment
     with store.begin() as unit:
         unit.outbox.add([item(2), item(1), item(1, Errand.STOP)])
         unit.outbox.add([item(1)])
-        assert [one.commitment[0] for one in unit.outbox.waiting(Errand.GRANT, 10)] == [1, 2]
-        assert len(unit.outbox.waiting(Errand.GRANT, 1)) == 1
+        assert [one.commitment[0] for one in unit.outbox.due(Errand.GRANT, 0, 10)] == [1, 2]
+        assert len(unit.outbox.due(Errand.GRANT, 0, 1)) == 1
         unit.outbox.remove(Errand.GRANT, [(Address(b"\x05" * 20), b"\x01" * 32)])
         assert unit.outbox.size() == 3, "somebody else's address"
         unit.outbox.remove(Errand.GRANT, [(Address(b"\x01" * 20), b"\x01" * 32)])
-        assert unit.outbox.waiting(Errand.STOP, 10) == [item(1, Errand.STOP)]
-        assert unit.outbox.waiting(Errand.GRANT, 10) == [item(2)]
+        assert unit.outbox.due(Errand.STOP, 0, 10) == [item(1, Errand.STOP)]
+        assert unit.outbox.due(Errand.GRANT, 0, 10) == [item(2)]
 
 
 def test_consents_stop_for_ever_and_go_with_their_subject(store: SqlStore) -> None:

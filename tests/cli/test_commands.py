@@ -61,6 +61,7 @@ def finished(template: Template, tmp_path_factory: pytest.TempPathFactory) -> Pa
         receipts = house.grant(*house.people[:40])
         house.publish()
         trained = house.open.training.train("kidneys", DICTIONARY, PARAMETERS)
+        house.publish()
         with house.open.store.begin() as unit:
             house.open.log.checkpoint(unit)
         (home / "patients").mkdir()
@@ -228,7 +229,16 @@ def test_a_second_process_on_the_chain_is_told_so(template: Template, tmp_path: 
     file.write_bytes(patient_bundle(901))
     with House.copied(template, home):
         (home / "operator" / "passphrase").write_bytes(PASSPHRASE)
-        refused(consentry("import", home, file), BROKEN, "process")
+        refused(consentry("ledger", home), BROKEN, "another process has this chain open")
+
+
+def test_records_are_imported_beside_the_process_that_runs_the_ledger(template: Template, tmp_path: Path) -> None:
+    home, file = tmp_path / "home", tmp_path / "901.json"
+    file.write_bytes(patient_bundle(901))
+    with House.copied(template, home) as house:
+        (home / "operator" / "passphrase").write_bytes(PASSPHRASE)
+        assert consentry("import", home, file).returncode == 0
+        assert house.open.records.subject_of("https://hospital.example|901") is not None
 
 
 def test_an_installation_is_made_once(tmp_path: Path) -> None:

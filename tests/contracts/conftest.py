@@ -15,3 +15,9 @@ def registry() -> RegistryStage:
 def models() -> Stage:
     """A model registry with nothing in it."""
     return Stage("model_registry")
+
+
+@pytest.fixture
+def anchor() -> Stage:
+    """A log anchor that keeps no tree yet."""
+    return Stage("log_anchor")

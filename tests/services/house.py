@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final, Self, cast
 
 from analytics import Dictionary, Parameters
 from consent import wiring
@@ -23,13 +23,13 @@ from consent.domain.decision import Deny
 from consent.domain.receipt import Receipt
 from consent.domain.study import Study
 from consent.domain.terms import Category, Operation, StudyReference, SubjectId, Terms, Window, month_end_after
-from consent.ports import StoredConsent
+from consent.ports import ProjectionHead, StoredConsent
 from consent.services.gate import ConsentGate
 from consent.services.granting import Submission
 from consent.services.log import LogForkError
 from consent.services.records import ReceivedRecords
 from consent.settings import Settings, default_replicas
-from consent.wiring import Installation
+from consent.wiring import LedgerRoom
 from vault import Access
 
 PASSPHRASE: Final = b"correct horse battery staple"
@@ -172,7 +172,7 @@ class House:
 
     settings: Settings
     clock: Clock
-    open: Installation
+    open: LedgerRoom
     wallets: dict[SubjectId, Wallet]
 
     @classmethod
@@ -180,7 +180,7 @@ class House:
     def opened(cls, home: Path, wallets: dict[SubjectId, Wallet], clock: Clock | None = None) -> Iterator[Self]:
         """Open the installation in `home`; one whose log a test tampered with signs nothing as it closes."""
         clock, settings = clock or Clock(), settings_of(home)
-        with suppress(LogForkError), wiring.opened(settings, clock) as installation:
+        with suppress(LogForkError), wiring.opened_ledger(settings, clock) as installation:
             yield cls(settings, clock, installation, wallets)
 
     @classmethod
@@ -190,6 +190,14 @@ class House:
         shutil.copytree(template.home, home)
         with cls.opened(home, template.wallets) as house:
             yield house
+
+    @classmethod
+    @contextmanager
+    def without_ledger(cls, home: Path, wallets: dict[SubjectId, Wallet], clock: Clock | None = None) -> Iterator[Self]:
+        """Open the installation in `home` as a process that does not run its ledger: what asks it fails here."""
+        clock, settings = clock or Clock(), settings_of(home)
+        with wiring.opened(settings, clock) as installation:
+            yield cls(settings, clock, cast("LedgerRoom", installation), wallets)
 
     @property
     def people(self) -> list[SubjectId]:
@@ -213,7 +221,7 @@ class House:
 
     def signed(self, subject: SubjectId, number: int = 0, **changed: object) -> Submission:
         """Return what the patient's wallet hands in."""
-        terms, domain = self.terms(subject, **changed), self.open.ledger.domain
+        terms, domain = self.terms(subject, **changed), self.open.domain
         return self.wallets[subject].sign(terms, domain, self.clock(), number)
 
     def grant(self, *subjects: SubjectId, number: int = 0, **changed: object) -> list[Receipt]:
@@ -223,7 +231,22 @@ class House:
 
     def publish(self) -> int:
         """Put on chain what waits; returns how many items the ledger took."""
-        return sum(batch.items for batch in self.open.relayer.publish(self.clock))
+        taken = sum(batch.items for batch in self.open.relayer.publish(self.clock))
+        self.refresh()
+        return taken
+
+    def follow(self) -> ProjectionHead:
+        """Read the ledger."""
+        self.open.follower.follow(self.clock())
+        self.refresh()
+        head = self.open.projection.head
+        assert head is not None
+        return head
+
+    def refresh(self) -> None:
+        """Take up what the ledger's process stored."""
+        with self.open.store.reading() as unit:
+            self.open.projection.refresh(unit)
 
     def stop(self, subject: SubjectId, by: str = "patient") -> list[Receipt]:
         """Stop all of a subject's consents, without a key."""
@@ -239,7 +262,8 @@ class House:
     def verdict(self, subject: SubjectId) -> str:
         """Return what the gate would say now: PERMIT or the name of a reason; nothing is logged."""
         access = Access("study:kidneys", "kidneys", "train", DICTIONARY.required, DICTIONARY.optional)
-        decision = self.gate().decide_all([subject], access, self.clock())[subject]
+        with self.open.store.reading() as unit:
+            decision = self.gate().decide_all(unit, [subject], access, self.clock())[subject]
         return decision.reason.name if isinstance(decision, Deny) else "PERMIT"
 
     def gate(self) -> ConsentGate:
@@ -264,14 +288,19 @@ class Template:
     def built(cls, home: Path, people: Sequence[int] = range(COHORT)) -> Self:
         """Build one."""
         home.mkdir(parents=True)
-        wiring.create(settings_of(home))
-        with wiring.opened(settings_of(home)) as installation:
-            now = wiring.utc_now()
-            subjects = installation.records.deposit([received(number) for number in people], now)
-            wallets = {subject: Wallet(subject) for subject in subjects}
-            installation.records.enrol_keys({s: w.enrolment_key.address for s, w in wallets.items()}, now)
-            installation.registration.approve(STUDY, now)
-        return cls(home, wallets)
+        return cls(home, created(settings_of(home), people))
+
+
+def created(settings: Settings, people: Sequence[int]) -> dict[SubjectId, Wallet]:
+    """Make an installation, import and enrol people, approve the study; return everyone's wallet."""
+    wiring.create(settings)
+    with wiring.opened(settings) as installation:
+        now = wiring.utc_now()
+        subjects = installation.records.deposit([received(number) for number in people], now)
+        wallets = {subject: Wallet(subject) for subject in subjects}
+        installation.records.enrol_keys({s: w.enrolment_key.address for s, w in wallets.items()}, now)
+        installation.registration.approve(STUDY, now)
+    return wallets
 
 
 def settings_of(home: Path) -> Settings:

@@ -112,7 +112,7 @@ def test_an_operation_that_was_not_allowed_is_refused(house: House) -> None:
 
 
 def test_a_subject_nobody_knows_is_refused(house: House) -> None:
-    house.open.projection.follow(house.clock())
+    house.follow()
     assert house.gate().admit(["f" * 32], ACCESS) == {"f" * 32: Refused("NO_GRANT")}
 
 

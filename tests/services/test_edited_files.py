@@ -15,7 +15,7 @@ from consent.adapters.signing import WalletKey
 from consent.domain.entry import Action, Entry
 from consent.domain.errors import LedgerMismatchError
 from consent.domain.typed_data import Address
-from consent.ports import Errand, OutboxItem
+from consent.ports import Errand, OutboxItem, Revocations
 from consent.services.acts import read_acts
 from consent.services.auditing import audit_acts
 from consent.services.log import LogForkError
@@ -65,7 +65,7 @@ def test_a_revocation_taken_out_of_the_projection_still_revokes(template: Templa
         house.publish()
         [entry] = house.open.book.entries(subject)
         revocation = house.wallets[subject].revoke(entry.commitment, house.open.ledger.domain)
-        house.open.ledger.revoke_signed([revocation])
+        house.open.ledger.send(Revocations([revocation]))
         house.publish()
         edit(house, "UPDATE projected_grants SET revoked_block = NULL")
     with House.opened(home, template.wallets) as house:

@@ -329,8 +329,8 @@ def test_a_grant_survives_closing_and_opening(house: House) -> None:
     house.open.granting.accept([signed], house.clock())
     [kept] = house.open.book.entries(subject)
     with house.open.store.reading() as unit:
-        book = type(house.open.book)(house.open.ledger.domain, recover)
-        book.load(unit, house.open.vault)
+        book = type(house.open.book)(house.open.ledger.domain, recover, house.open.vault)
+        book.load(unit)
     assert book.entries(subject) == (kept,)
     assert kept.certified
     assert kept.commitment == signed.details.commitment
@@ -343,8 +343,8 @@ def test_a_certificate_that_was_swapped_at_rest_no_longer_counts(house: House) -
     with house.open.store.begin() as unit:
         unit.patients.set_enrolment({subject: house.wallets[house.people[1]].enrolment_key.address})
     with house.open.store.reading() as unit:
-        book = type(house.open.book)(house.open.ledger.domain, recover)
-        book.load(unit, house.open.vault)
+        book = type(house.open.book)(house.open.ledger.domain, recover, house.open.vault)
+        book.load(unit)
     [entry] = book.entries(subject)
     assert not entry.certified
 

@@ -1,18 +1,19 @@
 """Following the chain: what differs from the contract's own history refuses every decision, and so does silence."""
 
+import shutil
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from consent.ports import ProjectionHead
-from tests.services.house import House, Template
-
-
-def tampered(house: House, head: ProjectionHead) -> None:
-    with house.open.store.begin() as unit:
-        unit.projection.save(head, [])
+from consent import wiring
+from consent.domain.decision import Deny
+from consent.domain.terms import SubjectId
+from consent.ports import ProjectionHead, Revocations
+from consent.services.gate import ConsentGate
+from tests.services.house import DICTIONARY, STUDY, Clock, House, Template, settings_of
+from vault import Access
 
 
 def stored_head(house: House) -> ProjectionHead:
@@ -24,53 +25,81 @@ def stored_head(house: House) -> ProjectionHead:
 
 def test_a_grant_counts_once_its_block_was_read(house: House) -> None:
     subject = house.people[0]
-    house.open.projection.follow(house.clock())
+    house.follow()
     house.grant(subject)
     assert house.verdict(subject) == "NOT_FINAL"
     house.publish()
     assert house.verdict(subject) == "PERMIT"
 
 
-def test_nothing_is_decided_before_the_first_reading(house: House) -> None:
-    house.grant(house.people[0])
-    house.open.projection.head = None
-    assert house.verdict(house.people[0]) == "LEDGER_STALE"
+def test_nothing_is_decided_before_the_first_reading(template: Template, tmp_path: Path) -> None:
+    home, subject = Path(shutil.copytree(template.home, tmp_path / "home")), next(iter(template.wallets))
+    assert verdict_elsewhere(home, subject) == "LEDGER_STALE"
 
 
 @pytest.mark.parametrize("part", ["history", "block"])
-def test_a_stored_head_that_was_altered_refuses_every_decision(template: Template, tmp_path: Path, part: str) -> None:
+def test_a_kept_block_that_was_altered_refuses_every_decision(template: Template, tmp_path: Path, part: str) -> None:
     home, subject = tmp_path / "home", next(iter(template.wallets))
     with House.copied(template, home) as house:
         house.grant(subject)
         house.publish()
-        head = stored_head(house)
-        changed = replace(head, history=bytes(32)) if part == "history" else replace(
-            head, block=replace(head.block, hash=bytes(32))
-        )  # fmt: skip
-        tampered(house, changed)
+        with house.open.store.begin() as unit:
+            [kept] = unit.projection.kept()
+            wrong = replace(kept.block, hash=bytes(32))
+            unit.projection.keep(
+                [replace(kept, history=bytes(32)) if part == "history" else replace(kept, block=wrong)]
+            )
     with House.opened(home, template.wallets) as house:
-        assert not house.open.projection.follow(house.clock()).matches
+        assert not house.follow().matches
         assert {house.verdict(person) for person in house.people[:3]} == {"LEDGER_MISMATCH"}
-        assert not house.open.projection.follow(house.clock()).matches, "reading on does not heal it"
+        assert not house.follow().matches, "reading on does not heal it"
     with House.opened(home, template.wallets) as house:
         assert house.verdict(subject) == "LEDGER_MISMATCH", "nor does opening again"
+        house.open.follower.rebuild()
+        assert house.follow().matches, "somebody looked, and said so"
+        assert house.verdict(subject) == "PERMIT"
 
 
-def test_a_stored_row_that_was_altered_cannot_outlive_its_terms(template: Template, tmp_path: Path) -> None:
-    """The history hash covers the events, not our rows; what the patient signed limits what a row can do."""
-    home, subject = tmp_path / "home", next(iter(template.wallets))
+ALTERED: dict[str, str] = {
+    "a revocation taken back": "UPDATE projected_grants SET revoked_block = NULL",
+    "a later end": "UPDATE projected_grants SET expires = expires + 1000000000",
+    "a row taken out": "DELETE FROM projected_grants",
+    "a fresher head": "UPDATE projection_head SET read_at = read_at + 100000",
+    "a later final block": "UPDATE projection_head SET final_block = final_block + 9",
+    "a head that says it matches": "UPDATE projection_head SET seal = zeroblob(32)",
+}
+
+
+@pytest.mark.parametrize("name", ALTERED)
+def test_a_stored_reading_that_was_altered_refuses_every_decision(
+    template: Template, tmp_path: Path, name: str
+) -> None:  # fmt: skip
+    """The ledger's process writes the rows; whoever writes to the database without the keys is found out."""
+    home, people = tmp_path / "home", list(template.wallets)[:2]
     with House.copied(template, home) as house:
-        house.grant(subject)
+        house.grant(*people)
         house.publish()
-        [row] = house.open.projection.rows.values()
+        [entry] = house.open.book.entries(people[1])
+        own = house.wallets[people[1]].revoke(entry.commitment, house.open.domain)
+        house.open.ledger.send(Revocations([own]))
+        house.follow()
+        assert [house.verdict(person) for person in people] == ["PERMIT", "REVOKED"]
         with house.open.store.begin() as unit:
-            unit.projection.save(stored_head(house), [replace(row, expires=(row.expires or 0) + 10**9)])
+            unit.connection.exec_driver_sql(ALTERED[name])
+    assert [verdict_elsewhere(home, person) for person in people] == ["LEDGER_MISMATCH"] * 2
     with House.opened(home, template.wallets) as house:
-        house.clock.ahead = timedelta(days=800)
-        house.open.projection.head = replace(
-            stored_head(house), read_at=2**40, block=replace(stored_head(house).block, time=2**40)
-        )
-        assert house.verdict(subject) == "EXPIRED"
+        assert [house.verdict(person) for person in people] == ["PERMIT", "REVOKED"], "the chain was read again"
+
+
+def verdict_elsewhere(home: Path, subject: SubjectId) -> str:
+    """Return the verdict of a process that does not run the ledger."""
+    clock = Clock()
+    with wiring.opened(settings_of(home), clock) as here:
+        gate = ConsentGate(here.store, here.log, here.book, here.projection, STUDY, clock, 120)
+        access = Access("study:kidneys", "kidneys", "train", DICTIONARY.required, DICTIONARY.optional)
+        with here.store.reading() as unit:
+            decision = gate.decide_all(unit, [subject], access, clock())[subject]
+    return decision.reason.name if isinstance(decision, Deny) else "PERMIT"
 
 
 def test_a_ledger_that_was_not_read_for_two_minutes_refuses(house: House) -> None:
@@ -86,10 +115,10 @@ def test_a_ledger_that_was_not_read_for_two_minutes_refuses(house: House) -> Non
 def test_an_idle_chain_beats_and_stays_fresh(house: House) -> None:
     house.clock.ahead = timedelta(seconds=house.open.ledger.head().time - house.clock().timestamp() + 10)
     before = house.open.ledger.head().number
-    house.open.projection.follow(house.clock())
+    house.follow()
     assert house.open.ledger.head().number == before, "it is young: no need to beat"
     house.clock.ahead += timedelta(seconds=31)
-    house.open.projection.follow(house.clock())
+    house.follow()
     assert house.open.ledger.head().number == before + 1
 
 
@@ -105,3 +134,15 @@ def test_the_projection_of_a_reopened_installation_goes_on_where_it_stopped(temp
         house.publish()
         assert stored_head(house).history == house.open.ledger.history(stored_head(house).block.number)
         assert len(house.open.projection.rows) == len(people)
+
+
+def test_what_waits_has_no_trace_of_when_it_came(house: House) -> None:
+    """Entries of the log have a time and a subject; rows have an address. Nothing may sort the rows by arrival."""
+    for subject in house.people[:5]:
+        house.grant(subject)
+        house.follow()
+    with house.open.store.reading() as unit:
+        rows = unit.connection.exec_driver_sql("SELECT * FROM projected_grants").all()
+    assert {tuple(row)[2:] for row in rows} == {(None, None, None, None, 0)}
+    assert house.publish() == 5
+    assert {house.verdict(subject) for subject in house.people[:5]} == {"PERMIT"}

@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 
 from consent.domain.grant import PublishedGrant
 from consent.domain.history import Event, Granted, Revoked
-from consent.ports import Errand, OutboxItem
+from consent.ports import Errand, Grants, OutboxItem, Revocations
 from consent.services.granting import Submission
 from tests.services.house import House, Template
 from tests.wallets import Wallet as Key
@@ -59,13 +60,12 @@ def test_a_crash_between_sending_and_storing_neither_doubles_nor_loses(
             for subject in people:
                 house.stop(subject)
         else:
-            house.open.projection.follow(house.clock())
+            house.follow()
         already, before = len(events(house)), house.state()
         cut_before_storing(house)()
-        batch = house.open.relayer._next(Errand(act), house.clock())
-        house.open.relayer._send(Errand(act), batch, house.clock(), set())
+        assert house.open.relayer._send(Errand(act), int(house.clock().timestamp()))
         with pytest.raises(Exception, match=r"(?i)cut|database|record"):
-            house.open.projection.follow(house.clock())
+            house.follow()
         assert len(events(house)) == already + len(people)
         assert house.state().outbox == before.outbox == len(people)
         mend(house)
@@ -89,11 +89,9 @@ def test_a_crash_before_sending_loses_nothing(template: Template, tmp_path: Path
 def test_one_bad_item_does_not_sink_its_batch(house: House) -> None:
     people = house.people[:9]
     house.grant(*people)
-    bad = OutboxItem(
-        Errand.GRANT, Key.draw().address, secrets.token_bytes(32), 2_000_000_000,
-        int(house.clock().timestamp()) + 3600, b"\x01" * 64,
-    )  # fmt: skip
     with house.open.store.begin() as unit:
+        waiting = unit.outbox.everything()[0]
+        bad = replace(waiting, patient=Key.draw().address, commitment=secrets.token_bytes(32), signature=b"\x01" * 64)
         unit.outbox.add([bad])
     before = house.state()
     assert house.publish() == len(people)
@@ -117,7 +115,7 @@ def test_a_grant_past_its_time_to_publish_is_dropped_and_never_sent(house: House
 def test_nothing_is_sent_that_the_chain_already_holds(house: House) -> None:
     signed = house.signed(house.people[0])
     house.open.granting.accept([signed], house.clock())
-    house.open.ledger.grant([published(signed)])
+    house.open.ledger.send(Grants([published(signed)]))
     assert house.publish() == 0
     assert len(events(house)) == 1
     assert house.verdict(house.people[0]) == "PERMIT"
@@ -126,8 +124,8 @@ def test_nothing_is_sent_that_the_chain_already_holds(house: House) -> None:
 def test_what_others_published_before_it_was_handed_in_counts_and_is_not_sent_again(house: House) -> None:
     """Anyone may relay: a grant can be on the chain, and already be read past, before it comes in here."""
     signed = house.signed(house.people[0])
-    house.open.ledger.grant([published(signed)])
-    house.open.projection.follow(house.clock())
+    house.open.ledger.send(Grants([published(signed)]))
+    house.follow()
     house.open.granting.accept([signed], house.clock())
     assert house.publish() == 0
     assert [type(event) for event in events(house)] == [Granted]
@@ -138,8 +136,8 @@ def test_what_the_patient_revoked_before_it_was_handed_in_never_counts(house: Ho
     subject = house.people[0]
     signed = house.signed(subject)
     revocation = house.wallets[subject].revoke(signed.details.commitment, house.open.ledger.domain)
-    house.open.ledger.revoke_signed([revocation])
-    house.open.projection.follow(house.clock())
+    house.open.ledger.send(Revocations([revocation]))
+    house.follow()
     house.open.granting.accept([signed], house.clock())
     house.publish()
     assert house.verdict(subject) == "REVOKED"
@@ -150,8 +148,8 @@ def test_stopping_what_was_revoked_before_it_was_handed_in_ends(house: House) ->
     subject = house.people[0]
     signed = house.signed(subject)
     revocation = house.wallets[subject].revoke(signed.details.commitment, house.open.ledger.domain)
-    house.open.ledger.revoke_signed([revocation])
-    house.open.projection.follow(house.clock())
+    house.open.ledger.send(Revocations([revocation]))
+    house.follow()
     house.open.granting.accept([signed], house.clock())
     house.stop(subject)
     rounds: list[int] = []
@@ -171,11 +169,11 @@ def test_a_stranger_who_copies_a_commitment_takes_nothing_out_of_the_outbox(hous
     [entry] = house.open.book.entries(subject)
     if errand is Errand.GRANT:
         now = int(house.clock().timestamp())
-        house.open.ledger.grant([stranger.grant(domain, now + 999_999, now + 3600, entry.commitment)])
+        house.open.ledger.send(Grants([stranger.grant(domain, now + 999_999, now + 3600, entry.commitment)]))
     else:
         house.publish()
         house.stop(subject)
-        house.open.ledger.revoke_signed([stranger.revocation(domain, entry.commitment)])
+        house.open.ledger.send(Revocations([stranger.revocation(domain, entry.commitment)]))
     assert house.publish() == 1
     row = house.open.projection.rows[entry.patient, entry.commitment]
     assert row.granted_block is not None
@@ -185,14 +183,14 @@ def test_a_stranger_who_copies_a_commitment_takes_nothing_out_of_the_outbox(hous
 def test_strangers_events_are_folded_and_not_stored(house: House) -> None:
     domain, now = house.open.ledger.domain, int(house.clock().timestamp())
     strangers = [Key.draw() for _ in range(3)]
-    house.open.ledger.grant([key.grant(domain, now + 999_999, now + 3600) for key in strangers])
-    house.open.ledger.revoke_signed([strangers[0].revocation(domain, secrets.token_bytes(32))])
-    head = house.open.projection.follow(house.clock())
+    house.open.ledger.send(Grants([key.grant(domain, now + 999_999, now + 3600) for key in strangers]))
+    house.open.ledger.send(Revocations([strangers[0].revocation(domain, secrets.token_bytes(32))]))
+    head = house.follow()
     assert head.matches
     assert head.history == house.open.ledger.history(head.block.number) != bytes(32)
     assert house.open.projection.rows == {}
     with house.open.store.reading() as unit:
-        assert list(unit.projection.everything()) == []
+        assert list(unit.projection.changed_since(0)) == []
 
 
 def test_revocations_go_before_grants(house: House) -> None:
@@ -211,7 +209,7 @@ def test_a_revocation_that_the_patient_signed_again_changes_nothing(house: House
     house.publish()
     [entry] = house.open.book.entries(subject)
     own = house.wallets[subject].revoke(entry.commitment, house.open.ledger.domain)
-    house.open.ledger.revoke_signed([own])
+    house.open.ledger.send(Revocations([own]))
     house.open.granting.stop(subject, [entry.id], house.clock(), revocations=[own])
     with house.open.store.begin() as unit:
         unit.outbox.add([OutboxItem(Errand.STOP, entry.patient, entry.commitment)])

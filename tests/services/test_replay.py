@@ -47,6 +47,7 @@ def released(template: Template, tmp_path_factory: pytest.TempPathFactory) -> Te
         receipts = house.grant(*house.people[:RELEASED])
         house.publish()
         house.open.training.train("kidneys", DICTIONARY, PARAMETERS)
+        house.publish()
         receipts += house.stop(house.people[0])
         with house.open.store.begin() as unit:
             house.open.log.checkpoint(unit)

@@ -8,7 +8,7 @@ import pytest
 from consent.adapters.signing import verifies
 from consent.domain.errors import LedgerError
 from consent.domain.receipt import Receipt
-from consent.ports import Errand
+from consent.ports import Errand, Grants
 from consent.services.granting import SignatureMismatchError, UnknownConsentError
 from tests.services.house import House, Template
 
@@ -19,7 +19,7 @@ def is_signed(house: House, receipt: Receipt) -> bool:
 
 def waiting(house: House, errand: Errand) -> int:
     with house.open.store.reading() as unit:
-        return len(unit.outbox.waiting(errand, 1000))
+        return sum(item.errand is errand for item in unit.outbox.everything())
 
 
 @pytest.mark.parametrize("by", ["patient", "operator"])
@@ -125,8 +125,14 @@ def test_a_stopped_grant_that_was_not_published_never_reaches_the_chain_and_stay
     # Whoever kept the signed grant publishes it after all.
     from consent.domain.grant import PublishedGrant
 
-    house.open.ledger.grant(
-        [PublishedGrant(signed.details.commitment, signed.patient, signed.expires, signed.publish_by, signed.signature)]
+    house.open.ledger.send(
+        Grants(
+            [
+                PublishedGrant(
+                    signed.details.commitment, signed.patient, signed.expires, signed.publish_by, signed.signature
+                )
+            ]
+        )
     )
     house.publish()
     assert house.verdict(subject) == "STOPPED"
@@ -155,7 +161,7 @@ def test_a_stop_survives_closing_and_opening(template: Template, tmp_path: Path)
         house.publish()
         house.stop(subject)
     with House.opened(tmp_path / "home", template.wallets) as house:
-        house.open.projection.follow(house.clock())
+        house.follow()
         assert house.verdict(subject) == "STOPPED"
         assert house.publish() == 1
 

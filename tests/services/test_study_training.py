@@ -13,11 +13,11 @@ import pytest
 from analytics import Dictionary, ModelError, Parameters, fit
 from consent.adapters.fhir import read_bundle
 from consent.domain.data_use import DataUse
-from consent.domain.errors import LedgerRejectedError
+from consent.domain.errors import JobCancelledError, LedgerRejectedError
 from consent.domain.manifest import Manifest
 from consent.domain.study import InvalidStudyError
 from consent.domain.terms import Category, SubjectId, Window
-from consent.ports import ModelStatus
+from consent.ports import ModelStatus, Registration, Revocations, StatusChange, StoredRelease, Unit
 from consent.services.auditing import audit_chain, audit_release, rows_without_consent
 from consent.services.studies.serving import ModelRefusedError, load_active
 from consent.services.studies.training import Trained, TrainingError
@@ -45,7 +45,10 @@ def house(consenting: Template, tmp_path: Path) -> Iterator[House]:
 
 
 def train(house: House, parameters: Parameters = PARAMETERS, dictionary: Dictionary = DICTIONARY) -> Trained:
-    return house.open.training.train(STUDY.reference.id, dictionary, parameters)
+    """Train, and let the ledger's side register what came of it."""
+    trained = house.open.training.train(STUDY.reference.id, dictionary, parameters)
+    house.publish()
+    return trained
 
 
 def subjects(trained: Trained) -> set[SubjectId]:
@@ -86,7 +89,7 @@ def test_a_revocation_that_reaches_the_chain_during_training_counts_too(house: H
     leaving = house.people[0]
     [entry] = house.open.book.entries(leaving)
     own = house.wallets[leaving].revoke(entry.commitment, house.open.ledger.domain)
-    house.clock.watch({RECHECK: lambda: house.open.ledger.revoke_signed([own])})
+    house.clock.watch({RECHECK: lambda: house.open.ledger.send(Revocations([own]))})
     assert leaving not in subjects(train(house))
 
 
@@ -222,7 +225,7 @@ def test_an_unchanged_model_is_no_new_release_and_the_last_one_stands(house: Hou
     first = train(house)
     nothing_came(house, "nothing changed", before_releases=1)
     assert house.open.ledger.model_status(first.stored.model_hash) is ModelStatus.ACTIVE
-    load_active(house.open.ledger, first.stored.model)
+    load_active(house.open.store, house.open.projection, first.stored.model)
     evidence = house.open.evidence.of_release(first.stored)
     assert len(evidence.openings) == first.manifest.rows
 
@@ -236,6 +239,7 @@ def test_the_bytes_of_a_retired_release_are_refused_and_another_parameter_helps(
     house.stop(newcomer)
     with pytest.raises(TrainingError, match="retired"):
         train(house)
+    house.publish()
     assert releases(house) == 2
     assert house.open.ledger.model_status(second.stored.model_hash) is ModelStatus.RETIRED
     third = train(house, replace(PARAMETERS, rounds=PARAMETERS.rounds + 1))
@@ -243,43 +247,53 @@ def test_the_bytes_of_a_retired_release_are_refused_and_another_parameter_helps(
     assert house.open.ledger.model_status(third.stored.model_hash) is ModelStatus.ACTIVE
 
 
-def test_a_crash_between_keeping_and_registering_is_made_good(house: House) -> None:
-    """The chain refuses the model meanwhile; the next training first finishes what was begun."""
-    training = house.open.training
-
-    def crash() -> None:
-        house.open.ledger._keys = None  # type: ignore[attr-defined]  # the embedded chain turns read-only
-
-    keys = house.open.ledger._keys  # type: ignore[attr-defined]  # the embedded chain's own
-    house.clock.watch({RECHECK + 1: crash})
-    with pytest.raises(Exception, match="reading only"):
-        train(house)
-    house.open.ledger._keys = keys  # type: ignore[attr-defined]  # back to writing
-    assert releases(house) == 1
-    trained = training.train(STUDY.reference.id, DICTIONARY, PARAMETERS)
-    assert trained.stored.release == 2
-    load_active(house.open.ledger, trained.stored.model)
+def test_a_release_is_served_once_the_ledger_has_it_and_waits_until_then(house: House) -> None:
+    trained = house.open.training.train(STUDY.reference.id, DICTIONARY, PARAMETERS)
+    with pytest.raises(ModelRefusedError, match="UNKNOWN"):
+        load_active(house.open.store, house.open.projection, trained.stored.model)
+    with pytest.raises(TrainingError, match="nothing changed"):
+        house.open.training.train(STUDY.reference.id, DICTIONARY, PARAMETERS)
+    house.publish()
+    load_active(house.open.store, house.open.projection, trained.stored.model)
+    assert [entry["verdict"] for entry in house.log() if entry["action"] == "release"] == ["ACTIVE"]
 
 
-def test_a_release_that_was_never_registered_stays_so_when_its_people_stop(house: House) -> None:
-    training, ledger = house.open.training, house.open.ledger
-    keys = ledger._keys  # type: ignore[attr-defined]  # the embedded chain's own
+def test_a_release_that_its_finish_refuses_is_stored_nowhere(house: House) -> None:
+    def refuse(unit: Unit, stored: StoredRelease) -> None:
+        assert unit.studies.releases(STUDY.reference.id) == [stored]
+        raise JobCancelledError
 
-    def crash() -> None:
-        ledger._keys = None  # type: ignore[attr-defined]  # the embedded chain turns read-only
-
-    house.clock.watch({RECHECK + 1: crash})
-    with pytest.raises(Exception, match="reading only"):
-        train(house)
-    ledger._keys = keys  # type: ignore[attr-defined]  # back to writing
-    for subject in house.people:
-        if house.open.book.entries(subject):
-            house.stop(subject)
-    with pytest.raises(TrainingError):
-        training.train(STUDY.reference.id, DICTIONARY, PARAMETERS)
+    with pytest.raises(JobCancelledError):
+        house.open.training.train(STUDY.reference.id, DICTIONARY, PARAMETERS, finish=refuse)
+    assert releases(house) == 0
+    assert not [entry for entry in house.log() if entry["action"] == "train"]
     with house.open.store.reading() as unit:
-        [stored] = unit.studies.releases(STUDY.reference.id)
-    assert ledger.model_status(stored.model_hash) is ModelStatus.UNKNOWN
+        assert unit.model_acts.everything() == []
+
+
+def test_a_release_that_waits_is_registered_once_by_whoever_opens_next(consenting: Template, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    with House.copied(consenting, home) as house:
+        first = train(house)
+        house.stop(house.people[0])
+        second = house.open.training.train(STUDY.reference.id, DICTIONARY, PARAMETERS)
+    with House.opened(home, consenting.wallets) as house:
+        house.publish()
+        house.publish()
+        statuses = [house.open.ledger.model_status(one.stored.model_hash) for one in (first, second)]
+        assert statuses == [ModelStatus.RETIRED, ModelStatus.ACTIVE]
+        said = [(e["action"], e["verdict"]) for e in house.log() if e["action"] in {"release", "retire"}]
+        assert said == [("release", "ACTIVE"), ("retire", "RETIRED"), ("release", "ACTIVE")]
+
+
+def test_a_registration_that_the_ledger_refuses_is_dropped_and_logged(house: House) -> None:
+    trained = house.open.training.train(STUDY.reference.id, DICTIONARY, PARAMETERS)
+    house.open.ledger.send(Registration(trained.stored.model_hash, bytes(32)))
+    house.publish()
+    [entry] = [entry for entry in house.log() if entry["action"] == "release"]
+    assert entry["verdict"] == "REJECTED_BY_LEDGER"
+    with house.open.store.reading() as unit:
+        assert unit.model_acts.everything() == []
 
 
 def test_a_stale_ledger_reads_nobody(house: House) -> None:
@@ -293,27 +307,30 @@ def test_a_stale_ledger_reads_nobody(house: House) -> None:
 def test_only_active_bytes_are_served(house: House) -> None:
     first = train(house)
     rows = [row.row for row in first.rows]
-    assert len(load_active(house.open.ledger, first.stored.model).predict(rows)) == 50
+    assert len(load_active(house.open.store, house.open.projection, first.stored.model).predict(rows)) == 50
     flipped = first.stored.model[:-1] + bytes([first.stored.model[-1] ^ 1])
     for unknown in (flipped, b"", secrets.token_bytes(64), first.stored.model + b"\x00"):
         with pytest.raises(ModelRefusedError, match="UNKNOWN"):
-            load_active(house.open.ledger, unknown)
-    house.open.ledger.set_model_status(first.stored.model_hash, ModelStatus.SUSPENDED)
+            load_active(house.open.store, house.open.projection, unknown)
+    house.open.ledger.send(StatusChange(first.stored.model_hash, ModelStatus.SUSPENDED))
+    house.follow()
     with pytest.raises(ModelRefusedError, match="SUSPENDED"):
-        load_active(house.open.ledger, first.stored.model)
-    house.open.ledger.set_model_status(first.stored.model_hash, ModelStatus.RETIRED)
+        load_active(house.open.store, house.open.projection, first.stored.model)
+    house.open.ledger.send(StatusChange(first.stored.model_hash, ModelStatus.RETIRED))
+    house.follow()
     with pytest.raises(ModelRefusedError, match="RETIRED"):
-        load_active(house.open.ledger, first.stored.model)
+        load_active(house.open.store, house.open.projection, first.stored.model)
     with pytest.raises(LedgerRejectedError):
-        house.open.ledger.set_model_status(first.stored.model_hash, ModelStatus.ACTIVE)
+        house.open.ledger.send(StatusChange(first.stored.model_hash, ModelStatus.ACTIVE))
 
 
 def test_registered_bytes_that_are_no_model_are_told_apart(house: House) -> None:
     from consent.domain.hashing import sha256
 
-    house.open.ledger.register_model(sha256(b"no model"), bytes(32))
+    house.open.ledger.send(Registration(sha256(b"no model"), bytes(32)))
+    house.follow()
     with pytest.raises(ModelError):
-        load_active(house.open.ledger, b"no model")
+        load_active(house.open.store, house.open.projection, b"no model")
 
 
 def test_a_resource_that_comes_again_corrects_the_one_with_its_id(house: House) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import MetaData, create_engine, inspect
+from sqlalchemy import MetaData, create_engine, inspect, text
 
 import migrations
 from consent.adapters.sql import metadata as consent_metadata
@@ -53,3 +53,30 @@ def test_upgrading_again_changes_nothing_and_says_nothing(tmp_path: Path, capfd:
     assert (tmp_path / "100%.sqlite").read_bytes() == before
     assert logging.getLogger().handlers == handlers
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("history", ["records", "keys"])
+def test_a_database_is_at_head_once_it_was_upgraded(tmp_path: Path, history: migrations.History) -> None:
+    engine = create_engine(f"sqlite:///{tmp_path / 'new.sqlite'}")
+    assert not migrations.at_head(engine, history)
+    migrations.upgrade(engine, history)
+    before = (tmp_path / "new.sqlite").read_bytes()
+    assert migrations.at_head(engine, history)
+    assert (tmp_path / "new.sqlite").read_bytes() == before
+
+
+@pytest.mark.parametrize("revision", ["0001", "9999"])
+def test_an_older_schema_and_a_newer_one_are_not_at_head(tmp_path: Path, revision: str) -> None:
+    engine = create_engine(f"sqlite:///{tmp_path / 'new.sqlite'}")
+    migrations.upgrade(engine, "records")
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = :revision"), {"revision": revision})
+    assert not migrations.at_head(engine, "records")
+
+
+def test_a_database_that_does_not_answer_is_not_at_head(tmp_path: Path) -> None:
+    (tmp_path / "new.sqlite").write_bytes(b"no database at all, " * 100)
+    assert not migrations.at_head(open_keys(tmp_path / "new.sqlite"), "keys")
+    absent = create_engine(f"sqlite:///file:{tmp_path / 'absent.sqlite'}?mode=ro&uri=true")
+    assert not migrations.at_head(absent, "keys")
+    assert not (tmp_path / "absent.sqlite").exists()

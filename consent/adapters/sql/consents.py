@@ -1,16 +1,15 @@
-"""Patients, their sealed consents and the outbox, in SQL."""
+"""Patients and their sealed consents, in SQL."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
-from sqlalchemy.dialects.sqlite import insert as insert_or_leave
+from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
 
-from consent.adapters.sql.tables import consents, outbox, patients
+from consent.adapters.sql.tables import consents, patients
 from consent.domain.terms import SubjectId
 from consent.domain.typed_data import Address
-from consent.ports import Errand, OutboxItem, Patient, StoredConsent
+from consent.ports import Patient, StoredConsent
 
 _VARIABLES = 500
 
@@ -65,6 +64,16 @@ class SqlConsents:
         for row in self.connection.execute(select(consents).order_by(consents.c.id)):
             yield StoredConsent(row.id, SubjectId(row.subject), row.sealed, row.stopped)
 
+    def of_ids(self, ids: Sequence[str]) -> Sequence[StoredConsent]:
+        """Return those among these ids that are stored."""
+        return [
+            StoredConsent(row.id, SubjectId(row.subject), row.sealed, row.stopped)
+            for start in range(0, len(ids), _VARIABLES)
+            for row in self.connection.execute(
+                select(consents).where(consents.c.id.in_(ids[start : start + _VARIABLES]))
+            )
+        ]
+
     def stop(self, ids: Sequence[str]) -> None:
         """Mark consents as stopped."""
         statement = update(consents).where(consents.c.id == bindparam("stopped_id")).values(stopped=True)
@@ -76,40 +85,5 @@ class SqlConsents:
         self.connection.execute(delete(consents).where(consents.c.subject == subject))
 
 
-@dataclass(frozen=True)
-class SqlOutbox:
-    """`Outbox` on one transaction."""
-
-    connection: Connection
-
-    def add(self, items: Sequence[OutboxItem]) -> None:
-        """Queue items; one that is queued already stays as it is."""
-        if items:
-            rows = [asdict(item) | {"errand": item.errand.value} for item in items]
-            self.connection.execute(insert_or_leave(outbox).on_conflict_do_nothing(), rows)
-
-    def waiting(self, errand: Errand, limit: int) -> Sequence[OutboxItem]:
-        """Return queued items of one kind in the order of their commitments, which is random."""
-        query = select(outbox).where(outbox.c.errand == errand.value).order_by(outbox.c.commitment).limit(limit)
-        return [_item(row) for row in self.connection.execute(query)]
-
-    def remove(self, errand: Errand, keys: Sequence[tuple[Address, bytes]]) -> None:
-        """Forget items, by patient address and commitment."""
-        item = (outbox.c.patient == bindparam("of")) & (outbox.c.commitment == bindparam("gone"))
-        if keys:
-            gone = [{"of": patient, "gone": commitment} for patient, commitment in keys]
-            self.connection.execute(delete(outbox).where(outbox.c.errand == errand.value, item), gone)
-
-    def size(self) -> int:
-        """Return how many items wait."""
-        return self.connection.scalar(select(func.count()).select_from(outbox)) or 0
-
-
 def _patient(row: Row[Any]) -> Patient:
     return Patient(SubjectId(row.subject), row.identifier_mac, row.enrolment, row.blocked)
-
-
-def _item(row: Row[Any]) -> OutboxItem:
-    return OutboxItem(
-        Errand(row.errand), Address(row.patient), row.commitment, row.expires, row.publish_by, row.signature
-    )

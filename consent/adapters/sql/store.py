@@ -12,15 +12,13 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from consent.adapters.sql.consents import SqlConsents, SqlOutbox, SqlPatients
-from consent.adapters.sql.ledger import SqlProjection
+from consent.adapters.sql.consents import SqlConsents, SqlPatients
+from consent.adapters.sql.jobs import SqlJobs
 from consent.adapters.sql.log import SqlAuditLog
+from consent.adapters.sql.outbox import SqlModelActs, SqlOutbox, SqlTransactions
+from consent.adapters.sql.projection import SqlProjection
 from consent.adapters.sql.studies import SqlStudies
-from consent.domain.errors import ConsentError
-
-
-class RecordsUnavailableError(ConsentError):
-    """The records database is busy, damaged or refuses a row; nothing of the transaction was kept, try again."""
+from consent.domain.errors import RecordsUnavailableError
 
 
 def open_records(path: Path, *, read_only: bool = False) -> Engine:
@@ -72,6 +70,16 @@ class SqlUnit:
         return SqlOutbox(self.connection)
 
     @cached_property
+    def model_acts(self) -> SqlModelActs:
+        """What the model registry is to be told."""
+        return SqlModelActs(self.connection)
+
+    @cached_property
+    def transactions(self) -> SqlTransactions:
+        """What was sent to the chain and is not final there."""
+        return SqlTransactions(self.connection)
+
+    @cached_property
     def projection(self) -> SqlProjection:
         """Our copy of the ledger."""
         return SqlProjection(self.connection)
@@ -80,6 +88,11 @@ class SqlUnit:
     def studies(self) -> SqlStudies:
         """Studies and models."""
         return SqlStudies(self.connection)
+
+    @cached_property
+    def jobs(self) -> SqlJobs:
+        """What waits for a worker."""
+        return SqlJobs(self.connection)
 
 
 @dataclass(frozen=True)

@@ -40,6 +40,13 @@ class SqlStudies:
         query = select(releases).where(releases.c.study == study).order_by(releases.c.release)
         return [StoredRelease(**row._mapping) for row in self.connection.execute(query)]  # noqa: SLF001  # public API
 
+    def of_model(self, model: bytes) -> tuple[str, int] | None:
+        """Return the study and the number of the newest release that has this model hash."""
+        table = releases.c
+        query = select(table.study, table.release).where(table.model_hash == model).order_by(table.release.desc())
+        row = self.connection.execute(query.limit(1)).one_or_none()
+        return None if row is None else (row.study, row.release)
+
     def openings(self, study: str, release: int) -> Sequence[StoredOpening]:
         """Return a release's sealed openings in the order of their leaves."""
         of_release = (openings.c.study == study) & (openings.c.release == release)

@@ -4,7 +4,7 @@ Keys are random or content hashes and the tables have no row order (`WITHOUT ROW
 would join a person's consents to events on the chain. Only the log has an order, and it names no address.
 """
 
-from sqlalchemy import Boolean, Column, Index, Integer, LargeBinary, MetaData, String, Table
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, MetaData, String, Table
 
 metadata = MetaData()
 
@@ -50,9 +50,34 @@ outbox = Table(
     Column("commitment", LargeBinary(32), primary_key=True),
     Column("errand", String(8), primary_key=True),
     Column("patient", LargeBinary(20), nullable=False),
-    Column("expires", Integer, nullable=False),
-    Column("publish_by", Integer, nullable=False),
+    Column("expires", BigInteger, nullable=False),
+    Column("publish_by", BigInteger, nullable=False),
     Column("signature", LargeBinary(64), nullable=False),
+    Column("due", BigInteger, nullable=False, server_default="0"),
+    Column("nonce", BigInteger),
+    Index("outbox_by_patient", "patient"),
+    Index("outbox_by_slot", "errand", "due"),
+    sqlite_with_rowid=False,
+)
+
+model_acts = Table(
+    "model_acts",
+    metadata,
+    Column("place", Integer, primary_key=True),
+    Column("model", LargeBinary(32), nullable=False),
+    Column("status", Integer, nullable=False),
+    Column("manifest", LargeBinary(32), nullable=False),
+    Column("nonce", BigInteger),
+)
+
+transactions = Table(
+    "transactions",
+    metadata,
+    Column("hash", LargeBinary(32), primary_key=True),
+    Column("role", String(9), nullable=False),
+    Column("nonce", BigInteger, nullable=False),
+    Column("raw", LargeBinary, nullable=False),
+    Column("sent_at", BigInteger, nullable=False),
     sqlite_with_rowid=False,
 )
 
@@ -61,22 +86,49 @@ projected_grants = Table(
     metadata,
     Column("patient", LargeBinary(20), primary_key=True),
     Column("commitment", LargeBinary(32), primary_key=True),
-    Column("expires", Integer),
-    Column("granted_block", Integer),
-    Column("revoked_block", Integer),
+    Column("expires", BigInteger),
+    Column("granted_block", BigInteger),
+    Column("revoked_block", BigInteger),
+    Column("dropped_block", BigInteger),
+    Column("generation", BigInteger, nullable=False),
+    Index("projected_grants_by_generation", "generation"),
     sqlite_with_rowid=False,
+)
+
+projected_models = Table(
+    "projected_models",
+    metadata,
+    Column("model", LargeBinary(32), primary_key=True),
+    Column("status", Integer, nullable=False),
+    Column("manifest", LargeBinary(32), nullable=False),
+    sqlite_with_rowid=False,
+)
+
+kept_blocks = Table(
+    "kept_blocks",
+    metadata,
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("hash", LargeBinary(32), nullable=False),
+    Column("time", BigInteger, nullable=False),
+    Column("history", LargeBinary(32), nullable=False),
 )
 
 projection_head = Table(
     "projection_head",
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=False),
-    Column("block", Integer, nullable=False),
+    Column("block", BigInteger, nullable=False),
     Column("block_hash", LargeBinary(32), nullable=False),
-    Column("block_time", Integer, nullable=False),
+    Column("block_time", BigInteger, nullable=False),
+    Column("final_block", BigInteger, nullable=False),
+    Column("final_hash", LargeBinary(32), nullable=False),
+    Column("final_time", BigInteger, nullable=False),
     Column("history", LargeBinary(32), nullable=False),
     Column("matches", Boolean, nullable=False),
-    Column("read_at", Integer, nullable=False),
+    Column("read_at", BigInteger, nullable=False),
+    Column("generation", BigInteger, nullable=False),
+    Column("rows", LargeBinary(32), nullable=False),
+    Column("seal", LargeBinary(32), nullable=False),
 )
 
 studies = Table(
@@ -105,5 +157,28 @@ openings = Table(
     Column("leaf", LargeBinary(32), primary_key=True),
     Column("subject", String(32), nullable=False),
     Column("sealed", LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("kind", String(32), nullable=False),
+    Column("parameters", LargeBinary, nullable=False),
+    Column("created", BigInteger, nullable=False),
+    Column("not_before", BigInteger, nullable=False),
+    Column("state", String(9), nullable=False),
+    Column("step", String(32), nullable=False),
+    Column("done", BigInteger, nullable=False),
+    Column("total", BigInteger, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("lease", String(32), nullable=False),
+    Column("lease_until", BigInteger, nullable=False),
+    Column("finished", BigInteger),
+    Column("cancel_requested", Boolean, nullable=False),
+    Column("outcome", LargeBinary, nullable=False),
+    Column("failure", String, nullable=False),
+    Index("jobs_by_state", "state", "not_before"),
     sqlite_with_rowid=False,
 )

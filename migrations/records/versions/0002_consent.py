@@ -54,8 +54,8 @@ def _ledger() -> None:
         sa.Column("commitment", sa.LargeBinary(32), primary_key=True),
         sa.Column("errand", sa.String(8), primary_key=True),
         sa.Column("patient", sa.LargeBinary(20), nullable=False),
-        sa.Column("expires", sa.Integer, nullable=False),
-        sa.Column("publish_by", sa.Integer, nullable=False),
+        sa.Column("expires", sa.BigInteger, nullable=False),
+        sa.Column("publish_by", sa.BigInteger, nullable=False),
         sa.Column("signature", sa.LargeBinary(64), nullable=False),
         sqlite_with_rowid=False,
     )

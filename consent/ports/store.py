@@ -1,92 +1,17 @@
-"""What the services ask of the world. Each protocol has one suite of tests that every adapter passes."""
+"""The records database, table by table, and the two halves of signing."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from enum import IntEnum, StrEnum
 from typing import Any, Protocol
 
 from consent.domain.entry import PlacedEntry
-from consent.domain.grant import PublishedGrant, SignedRevocation
-from consent.domain.history import Event
 from consent.domain.study import Study
 from consent.domain.terms import SubjectId
-from consent.domain.typed_data import Address, SigningDomain
-
-
-@dataclass(frozen=True, slots=True)
-class Head:
-    """One block: its number, 32-byte hash and Unix time in seconds."""
-
-    number: int
-    hash: bytes
-    time: int
-
-
-@dataclass(frozen=True, slots=True)
-class Mined:
-    """A transaction that succeeded: its 32-byte hash, the block it is in and the gas it took."""
-
-    transaction: bytes
-    block: int
-    gas_used: int
-
-
-class ModelStatus(IntEnum):
-    """What the model registry says of a model hash."""
-
-    UNKNOWN = 0
-    ACTIVE = 1
-    SUSPENDED = 2
-    RETIRED = 3
-
-
-class Ledger(Protocol):
-    """The chain, as far as consent needs it.
-
-    Errors: `LedgerRejectedError` when a contract reverts, `LedgerUnavailableError` when trying again may help.
-    Writing sends one transaction and returns when its block is kept.
-    """
-
-    @property
-    def domain(self) -> SigningDomain:
-        """The EIP-712 domain that signatures for this registry carry."""
-
-    def head(self) -> Head:
-        """Return the newest final block."""
-
-    def block(self, number: int) -> Head:
-        """Return the final block with this number."""
-
-    def events(self, first: int, last: int) -> Sequence[Event]:
-        """Return the registry's events of blocks `first` to `last`, both included, in log order."""
-
-    def history(self, block: int) -> bytes:
-        """Return the registry's history hash as it stood after `block`, 32 bytes."""
-
-    def grant(self, grants: Sequence[PublishedGrant]) -> Mined:
-        """Publish 1 to 256 signed grants."""
-
-    def revoke_signed(self, revocations: Sequence[SignedRevocation]) -> Mined:
-        """Publish 1 to 256 signed revocations; what is already revoked is skipped."""
-
-    def stop(self, pairs: Sequence[tuple[Address, bytes]]) -> Mined:
-        """As custodian, revoke 1 to 256 pairs of patient address and commitment."""
-
-    def register_model(self, model: bytes, manifest: bytes) -> Mined:
-        """Register a model's SHA-256 with that of its manifest, as ACTIVE."""
-
-    def set_model_status(self, model: bytes, status: ModelStatus) -> Mined:
-        """Change a registered model's status; RETIRED is final."""
-
-    def model_status(self, model: bytes) -> ModelStatus:
-        """Return the status of a model hash, UNKNOWN when it was never registered."""
-
-    def beat(self) -> Head:
-        """Show that an idle chain lives: an embedded one adds an empty block, a node does nothing; returns the head."""
-
-    def registered_manifest(self, model: bytes) -> bytes:
-        """Return the manifest hash registered with a model hash, 32 zero bytes when it was never registered."""
+from consent.domain.typed_data import Address
+from consent.ports.jobs import Jobs
+from consent.ports.outbox import ModelActs, Outbox, Transactions
+from consent.ports.projection import Projection
 
 
 class Signer(Protocol):
@@ -177,81 +102,14 @@ class Consents(Protocol):
     def everything(self) -> Iterator[StoredConsent]:
         """Yield every consent, in the order of random ids."""
 
+    def of_ids(self, ids: Sequence[str]) -> Sequence[StoredConsent]:
+        """Return those among these ids that are stored."""
+
     def stop(self, ids: Sequence[str]) -> None:
         """Mark consents as stopped, for ever."""
 
     def drop(self, subject: SubjectId) -> None:
         """Delete a subject's consents."""
-
-
-class Errand(StrEnum):
-    """What the relayer is to do with an outbox item."""
-
-    GRANT = "grant"
-    REVOKE = "revoke"
-    STOP = "stop"
-
-
-@dataclass(frozen=True, slots=True)
-class OutboxItem:
-    """One signed act on its way to the ledger. It names no subject, and its place tells no order."""
-
-    errand: Errand
-    patient: Address
-    commitment: bytes
-    expires: int = 0
-    publish_by: int = 0
-    signature: bytes = b""
-
-
-class Outbox(Protocol):
-    """What is acknowledged and not yet on the ledger."""
-
-    def add(self, items: Sequence[OutboxItem]) -> None:
-        """Queue items; one that is queued already stays as it is."""
-
-    def waiting(self, errand: Errand, limit: int) -> Sequence[OutboxItem]:
-        """Return up to `limit` queued items of one kind, in the order of their commitments."""
-
-    def remove(self, errand: Errand, keys: Sequence[tuple[Address, bytes]]) -> None:
-        """Forget items, by patient address and commitment, that the ledger holds or that it will never take."""
-
-    def size(self) -> int:
-        """Return how many items wait."""
-
-
-@dataclass(frozen=True, slots=True)
-class ProjectedGrant:
-    """What the ledger says of one commitment of one address; block numbers, None for what has not happened."""
-
-    patient: Address
-    commitment: bytes
-    expires: int | None = None
-    granted_block: int | None = None
-    revoked_block: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ProjectionHead:
-    """How far our copy of the ledger goes, and the history hash recomputed up to there."""
-
-    block: Head
-    history: bytes
-    matches: bool
-    read_at: int
-
-
-class Projection(Protocol):
-    """Our copy of the registry's state."""
-
-    def head(self) -> ProjectionHead | None:
-        """Return how far the copy goes, None before the first read."""
-
-    def save(self, head: ProjectionHead, changed: Iterable[ProjectedGrant]) -> None:
-        """Store changed rows and the new head."""
-
-    def everything(self) -> Iterator[ProjectedGrant]:
-        """Yield every row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,6 +148,9 @@ class Studies(Protocol):
     def releases(self, study: str) -> Sequence[StoredRelease]:
         """Return a study's releases, oldest first."""
 
+    def of_model(self, model: bytes) -> tuple[str, int] | None:
+        """Return the study and the number of the release that has this model hash; the newest, if there are more."""
+
     def openings(self, study: str, release: int) -> Sequence[StoredOpening]:
         """Return a release's sealed openings in the order of their leaves."""
 
@@ -318,12 +179,24 @@ class Unit(Protocol):
         """What waits for the ledger."""
 
     @property
+    def model_acts(self) -> ModelActs:
+        """What the model registry is to be told."""
+
+    @property
+    def transactions(self) -> Transactions:
+        """What was sent to the chain and is not final there."""
+
+    @property
     def projection(self) -> Projection:
         """Our copy of the ledger."""
 
     @property
     def studies(self) -> Studies:
         """Studies and models."""
+
+    @property
+    def jobs(self) -> Jobs:
+        """What waits for a worker."""
 
 
 class Store(Protocol):

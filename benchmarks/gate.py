@@ -1,0 +1,128 @@
+"""How many decisions a second the gate makes: from memory, and from rows that it reads from SQL as it goes."""
+
+import gc
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import migrations
+from benchmarks.figure import Figure
+from consent.adapters.sql import SqlStore, open_records
+from consent.domain.data_use import DataUse
+from consent.domain.decision import Permit
+from consent.domain.study import Study
+from consent.domain.terms import Category, Operation, StudyReference, SubjectId, Terms, Window
+from consent.domain.typed_data import Address, SigningDomain
+from consent.ports import Head, ProjectedGrant, ProjectionHead
+from consent.services.book import BookEntry, ConsentBook
+from consent.services.gate import ConsentGate
+from consent.services.log import Log
+from consent.services.projection import LedgerProjection, ProjectionSeal
+from vault import Access
+
+CONSENTS: Final = 1_000_000
+FROM_SQL: Final = 200_000
+NOW: Final = datetime(2026, 6, 1, tzinfo=UTC)
+_UNTIL: Final = datetime(2027, 1, 1, tzinfo=UTC)
+_STUDY: Final = Study(
+    reference=StudyReference("hearts", "Hearts and the year after", "A hospital"),
+    text="A text.",
+    data_use=DataUse(health_research=True),
+    operations=frozenset({Operation.TRAIN}),
+    required=frozenset({Category.DEMOGRAPHICS}),
+    optional=frozenset({Category.LABORATORY, Category.CONDITIONS}),
+    window=Window(),
+    ethics="none",
+)
+_ACCESS: Final = Access("study:hearts", "hearts", "train", frozenset({"demographics"}), frozenset({"laboratory"}))
+_PERMIT_NINE_IN: Final = 10
+"""Of ten people nine permit; the tenth stopped."""
+
+
+def measure() -> Iterator[Figure]:
+    """Yield decisions a second over a million consents in memory, and over rows fresh from SQL."""
+    gate = _gate(CONSENTS)
+    subjects = list(gate.book.enrolments)
+    yield Figure(
+        "gate.decisions_per_second",
+        round(CONSENTS / _seconds(gate, subjects)),
+        "decisions a second",
+        "goal 100,000",
+        f"{CONSENTS:,} people with one consent each, all decided on for one access, book and projection in memory",
+    )
+    rows = list(gate.projection.rows.values())[:FROM_SQL]
+    with tempfile.TemporaryDirectory() as folder:
+        yield _from_sql(gate, subjects[:FROM_SQL], rows, Path(folder) / "records.sqlite")
+
+
+def _gate(people: int) -> ConsentGate:
+    """Return a gate over invented people; their consents are put straight into the book, which opens none."""
+    domain = SigningDomain(1, Address(bytes(20)))
+    book = ConsentBook(domain, lambda _digest, _signature: None, None)  # type: ignore[arg-type]  # nothing is unsealed
+    projection = LedgerProjection(ProjectionSeal(bytes(32)))
+    for number in range(people):
+        _add(book, projection, number)
+    projection.head = ProjectionHead(_HEAD, _HEAD, bytes(32), matches=True, read_at=_HEAD.time)
+    gc.freeze()
+    log = Log("bench", None)  # type: ignore[arg-type]  # nothing is signed
+    return ConsentGate(None, log, book, projection, _STUDY, lambda: NOW, 10**9)  # type: ignore[arg-type]  # no store
+
+
+def _add(book: ConsentBook, projection: LedgerProjection, number: int) -> None:
+    subject, commitment = SubjectId(f"{number:032x}"), number.to_bytes(32)
+    patient = Address(commitment[-20:])
+    terms = Terms(
+        subject=subject,
+        study=_STUDY.reference,
+        data_use=DataUse(health_research=True),
+        operations=_STUDY.operations,
+        categories=_STUDY.required | _STUDY.optional,
+        window=Window(),
+        expires=_UNTIL,
+        language="en",
+        text_hash=_STUDY.text_hash,
+    )
+    stopped = number % _PERMIT_NINE_IN == 0
+    book.enrolments[subject] = patient
+    book.place(subject, BookEntry(f"{number:032x}", terms, commitment, patient, True, bytes(32), stopped))  # noqa: FBT003
+    until = int(_UNTIL.timestamp())
+    projection.rows[patient, commitment] = ProjectedGrant(patient, commitment, until, granted_block=5)
+
+
+def _from_sql(gate: ConsentGate, subjects: list[SubjectId], rows: list[ProjectedGrant], path: Path) -> Figure:
+    engine = open_records(path)
+    migrations.upgrade(engine, "records")
+    store, seal = SqlStore(engine), gate.projection.seal
+    head = ProjectionHead(_HEAD, _HEAD, bytes(32), matches=True, read_at=_HEAD.time, generation=1)
+    with store.begin() as unit:
+        unit.projection.save(seal.sealed(head, sum(map(seal.of_grant, rows))), rows, [])
+    start = time.perf_counter()
+    fresh = replace(gate, projection=LedgerProjection(seal))
+    with store.reading() as unit:
+        fresh.projection.refresh(unit)
+    seconds = time.perf_counter() - start + _seconds(fresh, subjects)
+    engine.dispose()
+    return Figure(
+        "gate.decisions_per_second_from_sql",
+        round(len(subjects) / seconds),
+        "decisions a second",
+        "goal 60,000",
+        f"{len(subjects):,} rows read from SQLite with their MACs checked, then decided on as above",
+    )
+
+
+def _seconds(gate: ConsentGate, subjects: list[SubjectId]) -> float:
+    assert gate.projection.reading().matches
+    start = time.perf_counter()
+    decisions = gate.decisions(subjects, _ACCESS, NOW)
+    seconds = time.perf_counter() - start
+    permitted = sum(isinstance(decision, Permit) for decision in decisions.values())
+    assert permitted == len(subjects) * (_PERMIT_NINE_IN - 1) // _PERMIT_NINE_IN
+    return seconds
+
+
+_HEAD: Final = Head(9, bytes(32), int(NOW.timestamp()))

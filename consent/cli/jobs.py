@@ -1,0 +1,123 @@
+"""`consentry train`, `jobs`, `cancel` and `worker`: work is queued and watched without a key, and done with them."""
+
+import signal
+import sys
+import threading
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from rich.box import SIMPLE
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Column, Table
+
+from consent import wiring
+from consent.adapters.logging_json import configure, logger
+from consent.adapters.sql import SqlStore
+from consent.domain.errors import JobError, RecordsUnavailableError
+from consent.domain.hashing import Json
+from consent.ports import Job, JobState
+from consent.services.studies.training_job import training_job
+from consent.services.working import Attempt, Worker
+from consent.settings import Settings, SettingsError
+
+POLL_SECONDS: Final = 1.0
+WATCH_SECONDS: Final = 0.2
+
+
+class JobEndedError(JobError):
+    """The awaited job ended without a result; the message says why."""
+
+
+def work(home: Path) -> None:
+    """Do one job after another until SIGTERM or SIGINT."""
+    configure("worker")
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    with wiring.opened(Settings.read(home)) as installation:
+        logger().info("worker runs")
+        worker = wiring.worker(installation, _say, stopping.is_set)
+        while not stopping.is_set():
+            stopping.wait(_step(worker))
+        logger().info("worker stops")
+
+
+def _step(worker: Worker) -> float:
+    """Do one job, if there is one; return how many seconds to wait for the next."""
+    try:
+        return 0 if worker.run_one() else POLL_SECONDS
+    except RecordsUnavailableError as error:
+        logger().warning("records unavailable", error=error)
+        return POLL_SECONDS
+
+
+def _say(attempt: Attempt) -> None:
+    facts = {"kind": attempt.kind, "state": attempt.state.value, "seconds": round(attempt.seconds, 3)}
+    if attempt.error is None:
+        logger().info("job ended", **facts)
+    else:
+        logger().warning("job ended", error=attempt.error, **facts)
+
+
+def train(home: Path, study: str, dictionary: Path, rounds: int | None, *, wait: bool) -> None:
+    """Queue a training and print the job's id; with `wait` see it through."""
+    try:
+        text = dictionary.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError("the dictionary cannot be read: name a TOML file in UTF-8") from error
+    chosen: dict[str, Json] = {} if rounds is None else {"rounds": rounds}
+    with wiring.opened_records(home) as store:
+        job = training_job(study, text, chosen, wiring.utc_now())
+        with store.begin() as unit:
+            unit.jobs.add(job)
+        sys.stdout.write(job.id + "\n")
+        sys.stdout.flush()
+        if wait:
+            _require_done(_watched(store, job))
+
+
+def _watched(store: SqlStore, job: Job) -> Job:
+    """Show how far a job is, on standard error, until it is over."""
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("waiting", total=None)
+        while not job.state.is_over:
+            time.sleep(WATCH_SECONDS)
+            with store.reading() as unit:
+                job = unit.jobs.get(job.id)
+            now = job.progress
+            bar.update(task, description=now.step or job.state.value, completed=now.done, total=now.total or None)
+    return job
+
+
+def _require_done(job: Job) -> None:
+    if job.state is not JobState.DONE:
+        raise JobEndedError(job.failure or "the job was cancelled")
+    Console(stderr=True).print(job.outcome.decode(), highlight=False, soft_wrap=True)
+
+
+def show(home: Path) -> None:
+    """List all jobs, newest first."""
+    kept_whole = [Column(name, no_wrap=True) for name in ("job", "kind", "state", "queued")]
+    table = Table(*kept_whole, "why", box=SIMPLE)
+    with wiring.opened_records(home) as store, store.reading() as unit:
+        for job in unit.jobs.everything():
+            queued = datetime.fromtimestamp(job.created, UTC)
+            table.add_row(job.id, job.kind, _state_of(job), f"{queued:%m-%d %H:%M}Z", job.failure)
+    Console().print(table)
+
+
+def _state_of(job: Job) -> str:
+    if job.state is not JobState.RUNNING:
+        return job.state.value
+    return "cancelling" if job.cancel_requested else job.progress.step or job.state.value
+
+
+def cancel(home: Path, job_id: str) -> None:
+    """Cancel a job that is not over; one that runs ends at its next step."""
+    with wiring.opened_records(home) as store, store.begin() as unit:
+        state = unit.jobs.cancel(job_id, int(wiring.utc_now().timestamp()))
+    told = {JobState.CANCELLED: "It is cancelled.", JobState.RUNNING: "Asked its worker; it ends at its next step."}
+    Console().print(told.get(state, f"It is over already: {state.value}."))

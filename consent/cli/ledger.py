@@ -1,0 +1,138 @@
+"""`consentry ledger` and `consentry deploy`: the process that runs the chain, and the contracts on a node's chain."""
+
+import json
+import signal
+import threading
+from pathlib import Path
+
+from rich.console import Console
+
+from consent import wiring
+from consent.adapters.chain_keys import ChainKeys
+from consent.adapters.contract_calls import TRANSACTION_GAS
+from consent.adapters.deployments import deployment_to_json
+from consent.adapters.json_rpc import Node
+from consent.adapters.logging_json import configure, logger
+from consent.adapters.node_chain import connected, deploy
+from consent.adapters.registries import CONTRACTS
+from consent.domain.entry import Action, Entry
+from consent.domain.errors import LedgerError, LedgerRejectedError, LedgerUnavailableError
+from consent.ports import Role
+from consent.services.log import LogForkError
+from consent.settings import Settings
+from consent.wiring import LedgerRoom
+
+ANCHOR_SECONDS = 3600
+IDLE_SECONDS = 1.0
+LONGEST_PAUSE = 30.0
+WEI = 10**18
+
+
+def run(home: Path, *, rebuild: bool = False) -> None:
+    """Relay, follow and anchor until SIGTERM or SIGINT."""
+    configure("ledger")
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    with wiring.opened_ledger(Settings.read(home)) as room:
+        if rebuild:
+            _rebuild(room)
+        LedgerLoop(room, stopping).run()
+
+
+def _rebuild(room: LedgerRoom) -> None:
+    room.follower.rebuild()
+    room.follower.follow(wiring.utc_now())
+    with room.store.begin() as unit:
+        room.log.append(unit, [Entry(int(wiring.utc_now().timestamp()), "operator", Action.LEDGER, "REBUILT")])
+
+
+class LedgerLoop:
+    """Steps until told to stop; a chain that is away is waited for, longer each time, and never given up."""
+
+    def __init__(self, room: LedgerRoom, stopping: threading.Event) -> None:
+        self._room = room
+        self._stopping = stopping
+        self._pause = IDLE_SECONDS
+        self._anchor_at = 0.0
+        self._log = logger()
+
+    def run(self) -> None:
+        """Run in the foreground."""
+        self._log.info("ledger runs")
+        while not self._stopping.is_set():
+            self._stopping.wait(self._step())
+        self._log.info("ledger stops")
+
+    def _step(self) -> float:
+        """Take one step; return how many seconds to wait for the next."""
+        try:
+            try:
+                published = self._room.relayer.step(wiring.utc_now())
+            finally:  # one role that is held up does not hold up the anchor's
+                self._anchor()
+        except LedgerUnavailableError as error:
+            self._log.warning("ledger unavailable", error=error)
+            self._pause = min(LONGEST_PAUSE, self._pause * 2)
+            return self._pause
+        except LedgerError as error:
+            self._log.error("ledger refuses", error=error)
+            return LONGEST_PAUSE
+        for batch in published or ():
+            self._log.info("batch final", errand=batch.errand.value, items=batch.items, gas=batch.mined.gas_used)
+        self._pause = IDLE_SECONDS
+        return self._pause_after(acted=published is not None)
+
+    def _pause_after(self, *, acted: bool) -> float:
+        head = self._room.follower.head
+        if head is not None and not head.matches:
+            self._log.error("ledger differs", block=head.block.number)
+            return LONGEST_PAUSE
+        return 0.0 if acted else IDLE_SECONDS
+
+    def _anchor(self) -> None:
+        now, head = wiring.utc_now().timestamp(), self._room.follower.head
+        if now < self._anchor_at or head is None or not head.matches:
+            return
+        try:
+            if self._room.anchoring.step(int(now)):
+                self._log.info("anchor sent")
+        except (LedgerRejectedError, LogForkError) as error:
+            self._log.error("anchor refused", error=error)
+        self._anchor_at = now + ANCHOR_SECONDS
+
+
+def deploy_contracts(home: Path, url: str) -> None:
+    """Put the three contracts on a node's chain, once; keys are drawn and kept before anything is sent."""
+    console, places = Console(), wiring.Places(home)
+    if places.public.exists() or places.deployment.exists():
+        raise wiring.InstallationError("this folder has a chain already: name another, or open this one")
+    web3 = connected(url)
+    keys = _keys(places, Node(web3, 1).chain_on())
+    node = Node(web3, keys.chain_id)
+    short = [role for role in Role if node.balance(keys.address(role)) < TRANSACTION_GAS * node.fee()]
+    if short:
+        _ask_for_gas(console, keys, short, TRANSACTION_GAS * node.fee())
+    deployment = deploy(node, keys)
+    wiring.write_private(places.deployment, json.dumps(deployment_to_json(deployment), indent=1).encode(), mode=0o644)
+    for name in CONTRACTS:
+        console.print(f"{name:<17} 0x{deployment.of(name).address.hex()}", highlight=False)
+    console.print(f"Written to {places.deployment}. Next: CONSENTRY_RPC=… consentry init {home}", highlight=False)
+
+
+def _keys(places: wiring.Places, chain_id: int) -> ChainKeys:
+    """Return the keys that an earlier try left here, or draw and keep new ones."""
+    if places.chain_keys.exists():
+        return wiring.read_chain_keys(places)
+    places.operator.mkdir(parents=True, exist_ok=True)
+    places.operator.chmod(0o700)
+    keys = ChainKeys.draw(chain_id)
+    wiring.write_private(places.chain_keys, json.dumps(keys.to_json()).encode())
+    return keys
+
+
+def _ask_for_gas(console: Console, keys: ChainKeys, short: list[Role], wei: int) -> None:
+    console.print(f"Each of these needs about {wei / WEI:.4f} of the chain's coin for gas:", highlight=False)
+    for role in short:
+        console.print(f"  {role.value:<9} 0x{keys.address(role).hex()}", highlight=False)
+    raise LedgerUnavailableError("the roles' addresses hold too little for gas: fund them, then deploy again")

@@ -1,0 +1,49 @@
+"""`consentry consents` and `consentry stop`: what one person allows, and its end, with chain and node down or up."""
+
+import json
+import sys
+from pathlib import Path
+
+from rich.box import SIMPLE
+from rich.console import Console
+from rich.table import Column, Table
+
+from consent import wiring
+from consent.domain.terms import SubjectId
+from consent.services.granting import UnknownPatientError
+from consent.settings import Settings
+from consent.wiring import Installation
+
+
+def show(home: Path, subject: str, identifier: str) -> None:
+    """List a person's consents: id, study, until when, and how each stands."""
+    table = Table(Column("consent", no_wrap=True), "study", "until", "now", box=SIMPLE)
+    with wiring.opened(Settings.read(home)) as installation:
+        person = _person(installation, subject, identifier)
+        standing = installation.projection.standings()
+        for entry in installation.book.entries(person):
+            ledger = standing(entry.patient, entry.commitment)
+            until, study = entry.terms.expires, entry.terms.study.id
+            word = "on its way" if ledger.expires is None else "in force" if until > wiring.utc_now() else "ended"
+            word = "stopped" if entry.stopped else "revoked" if ledger.revoked else word
+            table.add_row(entry.id, study, f"{until:%Y-%m-%d}", word)
+    Console().print(table)
+
+
+def stop(home: Path, subject: str, identifier: str, consents: list[str], *, by_operator: bool) -> None:
+    """Stop a person's consents at once, all of them where none is named; print a receipt a line."""
+    with wiring.opened(Settings.read(home)) as installation:
+        person = _person(installation, subject, identifier)
+        running = [entry.id for entry in installation.book.entries(person) if not entry.stopped]
+        by = "operator" if by_operator else "patient"
+        receipts = installation.granting.stop(person, consents or running, wiring.utc_now(), by)
+    for receipt in receipts:
+        sys.stdout.write(json.dumps(receipt.to_json()) + "\n")
+    Console(stderr=True).print(f"Stopped now: {len(receipts)}. The chain follows within a day; keep the receipts.")
+
+
+def _person(installation: Installation, subject: str, identifier: str) -> SubjectId:
+    found = installation.records.subject_of(identifier) if identifier else SubjectId(subject)
+    if found is None or not installation.records.is_enrolled(found):
+        raise UnknownPatientError("no such person is enrolled here: check the SubjectId or the identifier")
+    return found

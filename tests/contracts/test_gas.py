@@ -1,0 +1,53 @@
+"""What a transaction costs: under its goal, and the same however many consents there are already."""
+
+import random
+from itertools import starmap
+from typing import Final
+
+import pytest
+
+from benchmarks.gas import CHEAPEST, DEAREST, LEAVES, anchor_gas, gas_after
+from consent.domain.grant import BATCH_LIMIT
+
+GOALS: Final = {
+    "gas.grant_batch_256": 8_800 * BATCH_LIMIT,
+    "gas.grant_single": 44_000,
+    "gas.grant_batch_1": 46_000,
+    "gas.revoke_single": 53_000,
+    "gas.revoke_signed_batch_256": 31_500 * BATCH_LIMIT,
+}
+ANCHOR_GOAL: Final = 63_000
+FEW: Final = 10
+
+
+@pytest.fixture(scope="module")
+def with_few() -> dict[str, int]:
+    return gas_after(FEW)
+
+
+@pytest.mark.parametrize("name", GOALS)
+def test_a_transaction_stays_under_its_goal(with_few: dict[str, int], name: str) -> None:
+    assert with_few[name] <= GOALS[name]
+
+
+def test_every_measured_transaction_has_a_goal(with_few: dict[str, int]) -> None:
+    assert with_few.keys() == GOALS.keys()
+
+
+def test_ten_thousand_earlier_consents_cost_not_one_unit_of_gas_more(with_few: dict[str, int]) -> None:
+    """The bytes sent are the same in both, so that the difference is exactly nothing."""
+    assert gas_after(10_000) == with_few
+
+
+def test_anchoring_stays_under_its_goal_up_to_18_levels() -> None:
+    assert anchor_gas(*CHEAPEST) < anchor_gas(0, 1) < anchor_gas(*DEAREST) <= ANCHOR_GOAL
+    assert LEAVES == 262_143
+
+
+def test_the_dearest_tree_to_anchor_is_the_largest_after_the_one_two_leaves_smaller() -> None:
+    """Of four levels all pairs; of ten levels some, drawn anew each time."""
+    pairs = [(old, new) for new in range(2, 16) for old in range(1, new)]
+    assert max(starmap(anchor_gas, pairs)) == anchor_gas(13, 15)
+    assert min(starmap(anchor_gas, pairs)) == anchor_gas(*CHEAPEST)
+    drawn = [sorted(random.sample(range(1, 1024), 2)) for _ in range(40)]
+    assert max(anchor_gas(old, new) for old, new in drawn) <= anchor_gas(1021, 1023)
