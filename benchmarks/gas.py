@@ -15,7 +15,7 @@ from benchmarks.figure import Figure
 from consent.domain.grant import BATCH_LIMIT, PublishedGrant
 from consent.domain.hashing import keccak
 from consent.domain.merkle import consistency_proof, leaf_hash, tree_root
-from tests.chains import DAY, START, RegistryStage, Stage, grant_fields
+from tests.chains import DAY, START, RegistryStage, Stage, Started, grant_fields
 from tests.wallets import Wallet
 
 EARLIER: Final = 1_024
@@ -81,13 +81,14 @@ def measure() -> Iterator[Figure]:
     )
 
 
-def gas_after(earlier: int) -> dict[str, int]:
+def gas_after(earlier: int, started: Started | None = None) -> dict[str, int]:
     """Return the gas of one transaction of each kind, in a registry that holds `earlier` consents, at least one.
 
-    Keys, commitments and times are the same whatever `earlier` is, and so is each byte that is sent: a zero byte costs
-    less than another, so that random ones would differ by some 12 gas.
+    `started` starts another chain than the one in memory. Keys, commitments and times are the same whatever `earlier`
+    is, and so is each byte that is sent: a zero byte costs less than another, so that random ones would differ by
+    some 12 gas.
     """
-    registry, draw = RegistryStage(_wallets("cast")), _wallets("people")
+    registry, draw = RegistryStage(_wallets("cast"), started), _wallets("people")
     _fill(registry, earlier)
     registry.now = START + 2 * DAY
     batch = [_grant(registry, draw()) for _ in range(BATCH_LIMIT)]
@@ -103,13 +104,13 @@ def gas_after(earlier: int) -> dict[str, int]:
     }
 
 
-def anchor_gas(old_size: int, new_size: int) -> int:
+def anchor_gas(old_size: int, new_size: int, started: Started | None = None) -> int:
     """Return the most gas that anchoring a tree of `new_size` takes after one of `old_size`, 0 for none before.
 
     That is when no hash has a zero byte, which would cost less than another.
     """
     leaves = [leaf_hash(number.to_bytes(4)) for number in range(new_size)]
-    anchor = Stage("log_anchor")
+    anchor = Stage("log_anchor", _wallets("anchorers"), started)
     if old_size:
         anchor.send(anchor.holder, "anchor", old_size, tree_root(leaves[:old_size]), [])
     root, proof = tree_root(leaves), consistency_proof(leaves, old_size) if old_size else []

@@ -59,13 +59,13 @@ class Anvil:
     """One node with a chain of its own, in `folder`; `options` are more of anvil's.
 
     Attributes:
-        chain_id: random, so that no signature is good on two nodes.
+        chain_id: random where none is given, so that no signature is good on two nodes.
         url: the same after `restart`.
     """
 
-    def __init__(self, folder: Path, *options: str, hardfork: str = "osaka") -> None:
+    def __init__(self, folder: Path, *options: str, hardfork: str = "osaka", chain_id: int | None = None) -> None:
         require_anvil()
-        self.chain_id: Final = secrets.randbelow(2**40) + 2**20
+        self.chain_id: Final = chain_id or secrets.randbelow(2**40) + 2**20
         folder.mkdir(parents=True, exist_ok=True)
         self._folder: Final = folder
         folder.mkdir(exist_ok=True)

@@ -1,7 +1,7 @@
 """One contract on a chain in memory, whose clock the test holds; every caller has a key and gas."""
 
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Protocol
 
 from consent.adapters.chain_store import ChainStore
 from consent.adapters.contract_calls import ContractCalls, Log
@@ -10,7 +10,7 @@ from consent.domain.errors import LedgerRejectedError
 from consent.domain.grant import PublishedGrant, SignedRevocation
 from consent.domain.history import Event
 from consent.domain.typed_data import Address, SigningDomain
-from consent.ports import Mined
+from consent.ports import Head, Mined
 from tests.wallets import Wallet
 
 START: Final = 1_800_000_000
@@ -19,16 +19,45 @@ CHAIN_ID: Final = 271_828
 DAY: Final = 86_400
 
 
+class StageChain(Protocol):
+    """A chain that a stage can stand on: block 0 at `START` - 2, chain id `CHAIN_ID`."""
+
+    def send(self, key: bytes, to: Address | None, call_data: bytes) -> Mined:
+        """Mine one transaction signed with `key`; no `to` deploys."""
+
+    def call(self, to: Address, call_data: bytes, block: int) -> bytes:
+        """Return what a contract answers after a block."""
+
+    def logs(self, contract: Address, first: int, last: int) -> list[Log]:
+        """Return what a contract announced."""
+
+    def head(self) -> Head:
+        """Return the newest block."""
+
+    def block(self, number: int) -> Head:
+        """Return a block."""
+
+
+Started = Callable[[tuple[Address, ...], Callable[[], int]], StageChain]
+"""Starts a chain on which these senders can pay, with this clock."""
+
+
+def _in_memory(senders: tuple[Address, ...], clock: Callable[[], int]) -> Evm:
+    return Evm.from_genesis(ChainStore.in_memory(), CHAIN_ID, senders, START - 2, clock)
+
+
 class Stage:
     """The contract `name` with a cast of four: who deployed it, who holds its one role, a patient and a stranger."""
 
-    def __init__(self, name: str, draw: Callable[[], Wallet] = Wallet.draw) -> None:
+    def __init__(
+        self, name: str, draw: Callable[[], Wallet] = Wallet.draw, started: "Started | None" = None
+    ) -> None:  # fmt: skip
         self.now = START
         self.deployer, self.holder, self.patient, self.stranger = draw(), draw(), draw(), draw()
         cast = (self.deployer, self.holder, self.patient, self.stranger)
         senders = tuple(wallet.address for wallet in cast)
         self.calls: Final = ContractCalls(name)
-        self.evm: Final = Evm.from_genesis(ChainStore.in_memory(), CHAIN_ID, senders, START - 2, lambda: self.now)
+        self.evm: Final[StageChain] = (started or _in_memory)(senders, lambda: self.now)
         self.now = START - 1
         self.evm.send(self.deployer.key, None, self.calls.creation(("address",), self.holder.address))
         self.now = START
@@ -50,8 +79,8 @@ class Stage:
 class RegistryStage(Stage):
     """The consent registry on stage."""
 
-    def __init__(self, draw: Callable[[], Wallet] = Wallet.draw) -> None:
-        super().__init__("consent_registry", draw)
+    def __init__(self, draw: Callable[[], Wallet] = Wallet.draw, started: "Started | None" = None) -> None:
+        super().__init__("consent_registry", draw, started)
         self.domain: Final = SigningDomain(CHAIN_ID, self.contract)
         self.custodian: Final = self.holder
 

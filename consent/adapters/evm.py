@@ -122,7 +122,19 @@ class Evm:
             nonce: int = self._chain.get_vm(self._chain.get_canonical_head()).state.get_nonce(sender)
             return nonce
 
-    def signed(self, key: bytes, to: Address | None, call_data: bytes, nonce: int, gas: int = TRANSACTION_GAS) -> bytes:
+    def fund(self, key: bytes, heir: Address) -> None:
+        """Give an address a thousandth of what senders had from the start: gas for more blocks than will ever be."""
+        self.submit(self.signed(key, heir, b"", self.nonce(address_of(key)), value=_WEI // 1000))
+
+    def signed(
+        self,
+        key: bytes,
+        to: Address | None,
+        call_data: bytes,
+        nonce: int,
+        gas: int = TRANSACTION_GAS,
+        value: int = 0,
+    ) -> bytes:  # fmt: skip
         """Return a signed transaction as bytes (EIP-1559); no `to` deploys."""
         with _translated():
             unsigned = _builder().new_unsigned_dynamic_fee_transaction(
@@ -132,7 +144,7 @@ class Evm:
                 max_fee_per_gas=_MAX_FEE,
                 gas=gas,
                 to=to or b"",
-                value=0,
+                value=value,
                 data=call_data,
                 access_list=(),
             )

@@ -186,6 +186,12 @@ class Node:
         with _translated():
             return self.web3.eth.get_balance(to_checksum_address(address))
 
+    def fund(self, key: bytes, heir: Address) -> None:
+        """Raise `LedgerUnavailableError` when an address cannot pay for gas: its owner must see to that."""
+        del key
+        if self.balance(heir) < TRANSACTION_GAS * self.fee():
+            raise LedgerUnavailableError(f"0x{heir.hex()} holds too little for gas: fund it, then try again")
+
     def fee(self) -> int:
         """Return how many wei a unit of gas costs at most, were it sent now."""
         return self._fees()[1]

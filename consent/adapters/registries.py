@@ -6,14 +6,14 @@ mean stands here once.
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 import contracts
-from consent.adapters.chain_keys import ChainKeys
+from consent.adapters.chain_keys import ChainKeys, address_of
 from consent.adapters.contract_acts import call_of
-from consent.adapters.contract_calls import UNKNOWN_ANSWER, ContractCalls, Log
+from consent.adapters.contract_calls import TRANSACTION_GAS, UNKNOWN_ANSWER, ContractCalls, Log
 from consent.domain.errors import LedgerMismatchError, LedgerRejectedError, LedgerUnavailableError
 from consent.domain.hashing import HASH_BYTES, keccak
 from consent.domain.history import Event
@@ -40,6 +40,8 @@ HOLDERS: Final = {
 """The contracts in the order in which they are deployed, and whose address each is made for."""
 CONTRACTS: Final = tuple(HOLDERS)
 _HOLDER_OF: Final = {"consent_registry": "custodian", "model_registry": "owner", "log_anchor": "anchorer"}
+CONTRACT_OF: Final = {role: name for name, role in HOLDERS.items()}
+"""The contract that gives a role its power; the relayer has none."""
 PATIENCE_SECONDS: Final = 120.0
 """How long `send` waits for its block, where nothing else is said."""
 _POLL_SECONDS: Final = 0.1
@@ -115,9 +117,12 @@ class Chain(Protocol):
     def outcome(self, transaction: bytes, sender: Address, nonce: int) -> Outcome:
         """Say what became of the transaction with this hash."""
 
+    def fund(self, key: bytes, heir: Address) -> None:
+        """See to it that an address can pay for gas, from what `key` has where that is the chain's own."""
+
 
 class Registries(ABC):
-    """A `consent.ports.Ledger` but for `beat`, which each chain has in its own way."""
+    """A `consent.ports.Ledger`; `beat` each chain has in its own way."""
 
     def __init__(self, chain: Chain, deployment: Deployment) -> None:
         self.deployment: Final = deployment
@@ -130,6 +135,10 @@ class Registries(ABC):
     @abstractmethod
     def _held_keys(self) -> ChainKeys:
         """Return the keys that sign transactions; raise when this ledger is for reading only."""
+
+    @abstractmethod
+    def beat(self) -> Head:
+        """Show that an idle chain lives; return the head."""
 
     @property
     def domain(self) -> SigningDomain:
@@ -195,8 +204,11 @@ class Registries(ABC):
         """
         transaction = self.prepare(act, self.next_nonce(ROLES[type(act)]))
         self.submit(transaction)
+        return self._mined(lambda: self.outcome(transaction))
+
+    def _mined(self, look: Callable[[], Outcome]) -> Mined:
         deadline = time.monotonic() + self._patience
-        while (outcome := self.outcome(transaction)).fate is Fate.WAITING:
+        while (outcome := look()).fate is Fate.WAITING:
             if time.monotonic() > deadline:
                 raise LedgerUnavailableError("a transaction is not mined yet: look for it before sending it again")
             time.sleep(_POLL_SECONDS)
@@ -216,6 +228,28 @@ class Registries(ABC):
         """Return the newest anchored checkpoint, as of the newest final block."""
         answer = self._ask("log_anchor", "anchored", block=self.final().number, words=2)
         return Anchored(int.from_bytes(answer[:HASH_BYTES]), answer[HASH_BYTES:])
+
+    def hand_over(self, role: Role, key: bytes) -> None:
+        """Give a role to the address of `key`: the present holder offers it, the new one takes it.
+
+        An embedded chain gives the new address its gas; on a node `LedgerUnavailableError` says when it has none.
+        """
+        heir = address_of(key)
+        self._chain.fund(self._held_keys().of(role), heir)
+        if role not in CONTRACT_OF:  # anyone may relay
+            return
+        contract = CONTRACT_OF[role]
+        word_for_it = _HOLDER_OF[contract]
+        self._call(self._held_keys().of(role), contract, f"propose_{word_for_it}", heir)
+        self._call(key, contract, f"accept_{word_for_it}")
+
+    def _call(self, key: bytes, contract: str, function: str, *arguments: object) -> Mined:
+        sender, to = address_of(key), self.deployment.of(contract).address
+        nonce, call = self._chain.nonce(sender), self._calls[contract].encode(function, *arguments)
+        self._chain.dry_run(sender, to, call, TRANSACTION_GAS)
+        raw = self._chain.signed(key, to, call, nonce, TRANSACTION_GAS)
+        self._chain.submit(raw)
+        return self._mined(lambda: self._chain.outcome(keccak(raw), sender, nonce))
 
     def _logs(self, contract: str, first: int, last: int) -> Sequence[Log]:
         since = max(first, self.deployment.block)

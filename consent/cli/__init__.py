@@ -159,6 +159,20 @@ def deploy(
 
 
 @app.command()
+def rotate(
+    home: Home,
+    role: Annotated[str, typer.Argument(help="operator, relayer, custodian or anchor.")],
+) -> None:
+    """Give one of the chain's roles to a new key; stop the ledger's process first."""
+    from consent.cli.rotate import run
+    from consent.ports import Role
+
+    if role not in set(Role):
+        raise typer.BadParameter("a role is operator, relayer, custodian or anchor")
+    run(home, Role(role))
+
+
+@app.command()
 def consents(home: Home, subject: Subject = "", identifier: Identifier = "") -> None:
     """List what one person allows, and how each consent stands."""
     from consent.cli.stops import show

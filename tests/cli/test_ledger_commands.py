@@ -108,7 +108,7 @@ def test_everything_runs_on_a_node_that_was_deployed_to(tmp_path: Path, anvil: A
         "CONSENTRY_CONFIRMATIONS": "0",
     }
     refused(consentry("deploy", home, "--rpc", anvil.url), BROKEN, "fund them")
-    keys = ChainKeys.from_json(json.loads((home / "operator" / "chain-keys.json").read_bytes()))
+    keys = keys_of(home)
     for role in Role:
         anvil.set_balance(keys.address(role), 10**20)
     deployed = consentry("deploy", home, "--rpc", anvil.url)
@@ -133,3 +133,38 @@ def _another_chain(home: Path, settings: dict[str, str]) -> None:
         refused(consentry("ledger", home, **settings), NOT_VERIFIED, "code is not what was deployed")
     (home / "deployment.json").write_text("{}")
     refused(consentry("ledger", home, **settings), NOT_FOUND, "deployment.json is damaged")
+
+
+@pytest.mark.parametrize("role", Role)
+def test_a_role_goes_to_a_new_key_and_everything_goes_on(home: Path, template: Template, role: Role) -> None:
+    before = keys_of(home)
+    rotated = consentry("rotate", home, role.value)
+    assert rotated.returncode == 0, rotated.stderr
+    assert {one for one in Role if keys_of(home).of(one) != before.of(one)} == {role}
+    with House.opened(home, template.wallets) as house:
+        house.publish()
+        house.stop(house.people[0])
+        house.publish()
+        assert house.state().outbox == 0
+        assert house.open.anchoring.step(int(house.clock().timestamp()))
+        assert [e["facts"]["role"] for e in house.log() if e.get("verdict") == "KEY_REPLACED"] == [role.value]
+    (home / "operator" / "chain-keys.json").write_text(json.dumps(before.to_json()))
+    if role is not Role.RELAYER:
+        refused(consentry("ledger", home), NOT_VERIFIED, "roles belong to other keys")
+
+
+def test_a_change_of_keys_that_was_cut_short_is_finished_by_doing_it_again(home: Path) -> None:
+    before, kept = keys_of(home), (home / "operator" / "chain-keys.json").read_bytes()
+    assert consentry("rotate", home, "custodian").returncode == 0
+    new = (home / "operator" / "chain-keys.json").read_bytes()
+    (home / "operator" / "chain-keys.json").write_bytes(kept)
+    (home / "operator" / "chain-keys.next.json").write_bytes(new)
+    refused(consentry("rotate", home, "anchor"), USAGE, "finish it first")
+    assert consentry("rotate", home, "custodian").returncode == 0
+    assert (home / "operator" / "chain-keys.json").read_bytes() == new
+    assert keys_of(home).custodian != before.custodian
+    refused(consentry("rotate", home, "owner"), USAGE, "a role is")
+
+
+def keys_of(home: Path) -> ChainKeys:
+    return ChainKeys.from_json(json.loads((home / "operator" / "chain-keys.json").read_bytes()))

@@ -1,13 +1,18 @@
 """What a transaction costs: under its goal, and the same however many consents there are already."""
 
 import random
+from functools import partial
 from itertools import starmap
+from pathlib import Path
 from typing import Final
 
 import pytest
 
 from benchmarks.gas import CHEAPEST, DEAREST, LEAVES, anchor_gas, gas_after
 from consent.domain.grant import BATCH_LIMIT
+from tests.anvil import Anvil
+from tests.anvil_chain import AnvilChain
+from tests.chains import CHAIN_ID
 
 GOALS: Final = {
     "gas.grant_batch_256": 8_800 * BATCH_LIMIT,
@@ -37,6 +42,19 @@ def test_every_measured_transaction_has_a_goal(with_few: dict[str, int]) -> None
 def test_ten_thousand_earlier_consents_cost_not_one_unit_of_gas_more(with_few: dict[str, int]) -> None:
     """The bytes sent are the same in both, so that the difference is exactly nothing."""
     assert gas_after(10_000) == with_few
+
+
+@pytest.mark.parametrize("earlier", [FEW, 10_000])
+def test_a_real_node_takes_exactly_the_gas_that_the_embedded_chain_takes(
+    with_few: dict[str, int], tmp_path: Path, earlier: int
+) -> None:  # fmt: skip
+    with Anvil(tmp_path, *AnvilChain.options(), chain_id=CHAIN_ID) as node:
+        assert gas_after(earlier, partial(AnvilChain, node)) == with_few
+
+
+def test_a_real_node_takes_the_same_gas_for_anchoring(tmp_path: Path) -> None:
+    with Anvil(tmp_path, *AnvilChain.options(), chain_id=CHAIN_ID) as node:
+        assert anchor_gas(*DEAREST, partial(AnvilChain, node)) == anchor_gas(*DEAREST)
 
 
 def test_anchoring_stays_under_its_goal_up_to_18_levels() -> None:

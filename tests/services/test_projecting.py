@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from consent import wiring
-from consent.domain.decision import Deny
+from consent.domain.decision import Deny, Reason
 from consent.domain.terms import SubjectId
 from consent.ports import ProjectionHead, Revocations
 from consent.services.gate import ConsentGate
@@ -146,3 +146,21 @@ def test_what_waits_has_no_trace_of_when_it_came(house: House) -> None:
     assert {tuple(row)[2:] for row in rows} == {(None, None, None, None, 0)}
     assert house.publish() == 5
     assert {house.verdict(subject) for subject in house.people[:5]} == {"PERMIT"}
+
+
+def test_a_decision_of_the_past_is_the_one_that_was_made_then(house: House) -> None:
+    subject = house.people[0]
+    blocks = [house.follow().block]
+    house.grant(subject)
+    house.publish()
+    blocks.append(house.follow().block)
+    house.clock.ahead += timedelta(days=40)
+    [entry] = house.open.book.entries(subject)
+    own = house.wallets[subject].revoke(entry.commitment, house.open.domain)
+    house.open.ledger.send(Revocations([own]))
+    blocks.append(house.follow().block)
+    access = Access("study:kidneys", "kidneys", "train", DICTIONARY.required, DICTIONARY.optional)
+    then = [house.gate().decisions_as_of([subject], access, block)[subject] for block in blocks]
+    assert [d.reason.name if isinstance(d, Deny) else "PERMIT" for d in then] == ["NOT_FINAL", "PERMIT", "REVOKED"]
+    late = replace(blocks[1], time=int(entry.terms.expires.timestamp()))
+    assert house.gate().decisions_as_of([subject], access, late)[subject] == Deny(Reason.EXPIRED)

@@ -1,18 +1,9 @@
-"""The one place where things meet: an installation's folder becomes its services.
-
-home/
-installation.json     tenant, log origin and public key, chain and registry: nothing secret
-records.sqlite        sealed records, log, projection, outbox, consents, studies
-keys.sqlite           wrapped patient keys
-chain.sqlite          the embedded chain, or
-deployment.json       where the contracts stand on the chain of a node
-operator/             what only the operator holds: root key, chain keys, log key, epoch keys
+"""An installation's folder becomes its services.
 
 One process runs the ledger (`opened_ledger`); any number of others do everything else beside it (`opened`).
 """
 
 import json
-import os
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -24,16 +15,15 @@ from typing import Any
 import migrations
 from consent.adapters.chain_keys import ChainKeys
 from consent.adapters.chain_store import only_process
-from consent.adapters.deployments import deployment_from_json
 from consent.adapters.embedded_chain import EmbeddedChain
 from consent.adapters.json_rpc import Node
 from consent.adapters.node_chain import NodeChain, connected
-from consent.adapters.registries import Deployment
-from consent.adapters.signing import LogKey, recover, verifies
+from consent.adapters.registries import Registries
+from consent.adapters.signing import LogKey, recover
 from consent.adapters.sql import SqlStore, open_records
-from consent.domain.errors import ConsentError, LedgerMismatchError
-from consent.domain.identity import Identity, InvalidIdentityError
-from consent.domain.typed_data import Address, SigningDomain
+from consent.domain.errors import LedgerMismatchError
+from consent.domain.identity import Identity
+from consent.domain.typed_data import SigningDomain
 from consent.ports import Ledger
 from consent.services.anchoring import Anchoring
 from consent.services.book import ConsentBook
@@ -51,6 +41,14 @@ from consent.services.studies.training import Training
 from consent.services.studies.training_job import TRAIN, TrainingRunner
 from consent.services.working import Attempt, Worker
 from consent.settings import Settings, SettingsError
+from consent.wiring.places import (
+    InstallationError,
+    Places,
+    read_chain_keys,
+    read_deployment,
+    read_identity,
+    write_private,
+)
 from vault import KeyTree, PassphraseFile, Vault, open_keys
 
 Clock = Callable[[], datetime]
@@ -58,65 +56,9 @@ IDENTIFIERS = "identifiers"
 PROJECTION = "projection"
 
 
-class InstallationError(ConsentError):
-    """The folder is not what was asked for: make an installation first, or name another folder."""
-
-
 def utc_now() -> datetime:
     """Return the wall clock's time in UTC."""
     return datetime.now(UTC)
-
-
-@dataclass(frozen=True, slots=True)
-class Places:
-    """Where the parts of an installation lie."""
-
-    home: Path
-
-    @property
-    def public(self) -> Path:
-        """What anyone may know of the installation."""
-        return self.home / "installation.json"
-
-    @property
-    def records(self) -> Path:
-        """The records database."""
-        return self.home / "records.sqlite"
-
-    @property
-    def keys(self) -> Path:
-        """The keys database."""
-        return self.home / "keys.sqlite"
-
-    @property
-    def chain(self) -> Path:
-        """The embedded chain."""
-        return self.home / "chain.sqlite"
-
-    @property
-    def deployment(self) -> Path:
-        """Where the contracts stand, for a chain that a node serves."""
-        return self.home / "deployment.json"
-
-    @property
-    def operator(self) -> Path:
-        """The operator's own folder."""
-        return self.home / "operator"
-
-    @property
-    def root_key(self) -> Path:
-        """R, under the passphrase."""
-        return self.operator / "root-key.json"
-
-    @property
-    def chain_keys(self) -> Path:
-        """The chain's keys."""
-        return self.operator / "chain-keys.json"
-
-    @property
-    def log_key(self) -> Path:
-        """The log's signing key, under the passphrase."""
-        return self.operator / "log-key"
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +146,7 @@ def opened_ledger(settings: Settings, clock: Clock = utc_now) -> Iterator[Ledger
     """
     with ExitStack() as stack:
         parts = _opened_parts(settings, stack)
-        ledger = _opened_chain(parts.places, settings, clock, stack)
+        ledger = stack.enter_context(opened_chain(settings, read_chain_keys(parts.places), clock))
         if ledger.domain != parts.domain:
             raise LedgerMismatchError(
                 "the chain is not the one that this installation was made on: restore the right one"
@@ -268,23 +210,19 @@ def _sign(installation: Installation) -> None:
             installation.log.checkpoint(unit)
 
 
-def _opened_chain(places: Places, settings: Settings, clock: Clock, stack: ExitStack) -> Ledger:
-    keys = read_chain_keys(places)
+@contextmanager
+def opened_chain(settings: Settings, keys: ChainKeys, clock: Clock = utc_now) -> Iterator[Registries]:
+    """Open the chain of an installation with these keys, as the one process that does."""
+    places = Places(settings.home)
     if not places.deployment.exists():
-        return stack.enter_context(EmbeddedChain.open(places.chain, keys, lambda: int(clock().timestamp())))
+        with EmbeddedChain.open(places.chain, keys, lambda: int(clock().timestamp())) as chain:
+            yield chain
+        return
     if not settings.rpc:
         raise SettingsError("this installation is on a node's chain: set CONSENTRY_RPC to the node's URL")
-    stack.enter_context(only_process(places.home / "ledger.lock"))
-    node = Node(connected(settings.rpc), keys.chain_id, settings.confirmations)
-    return NodeChain(node, keys, read_deployment(places.deployment))
-
-
-def read_chain_keys(places: Places) -> ChainKeys:
-    """Read the four roles' keys; raise `InstallationError` when they are missing or damaged."""
-    try:
-        return ChainKeys.from_json(json.loads(places.chain_keys.read_bytes()))
-    except (OSError, ValueError) as error:
-        raise InstallationError("the chain's keys are missing or damaged: restore operator/chain-keys.json") from error
+    with only_process(places.home / "ledger.lock"):
+        node = Node(connected(settings.rpc), keys.chain_id, settings.confirmations)
+        yield NodeChain(node, keys, read_deployment(places.deployment))
 
 
 @dataclass(frozen=True, slots=True)
@@ -340,88 +278,3 @@ def _services(
         "erasure": Erasure(store, vault, book, log, granting, clock),
         "evidence": EvidenceRoom(store, vault),
     }
-
-
-@dataclass(frozen=True, slots=True)
-class AuditRoom:
-    """What an auditor opens: no key, no passphrase, nothing that writes."""
-
-    places: Places
-    store: SqlStore
-    ledger: Ledger
-    identity: Identity
-
-    @property
-    def origin(self) -> str:
-        """The log's name."""
-        return self.identity.origin
-
-    @property
-    def public_key(self) -> bytes:
-        """The log's Ed25519 public key, 32 bytes."""
-        return self.identity.public_key
-
-    def verify(self, message: bytes, signature: bytes) -> bool:
-        """Say whether the log key signed a message."""
-        return verifies(self.public_key, message, signature)
-
-    def recover(self, digest: bytes, signature: bytes) -> Address | None:
-        """Return who signed a digest with a compact signature."""
-        return recover(digest, signature)
-
-
-@contextmanager
-def opened_for_audit(home: Path, rpc: str = "") -> Iterator[AuditRoom]:
-    """Open an installation's folder to read and check it; raise `InstallationError` when it holds none.
-
-    `rpc` is the URL of the auditor's own node, for an installation whose chain a node serves.
-    """
-    places = Places(home)
-    identity = read_identity(places.public)
-    chain = places.deployment if places.deployment.exists() else places.chain
-    if not places.records.is_file() or not chain.is_file():
-        raise InstallationError("the records or the chain of this installation are missing: restore their files")
-    with ExitStack() as stack:
-        ledger = _audited_chain(places, rpc, stack)
-        store = SqlStore(open_records(places.records, read_only=True))
-        stack.callback(store.engine.dispose)
-        yield AuditRoom(places, store, ledger, identity)
-
-
-def _audited_chain(places: Places, rpc: str, stack: ExitStack) -> Ledger:
-    if not places.deployment.exists():
-        return stack.enter_context(EmbeddedChain.read_only(places.chain))
-    if not rpc:
-        raise SettingsError("this installation is on a node's chain: name a node of your own with --rpc")
-    deployment = read_deployment(places.deployment)
-    return NodeChain(Node(connected(rpc), deployment.chain_id), None, deployment)
-
-
-def read_deployment(path: Path) -> Deployment:
-    """Read `deployment.json`; raise `InstallationError` on anything but what `consentry deploy` writes."""
-    try:
-        return deployment_from_json(json.loads(path.read_bytes()))
-    except (OSError, ValueError, LedgerMismatchError) as error:
-        raise InstallationError("deployment.json is damaged: restore it from a copy") from error
-
-
-def read_identity(path: Path) -> Identity:
-    """Read `installation.json`, an installation's own or an auditor's copy; raise `InstallationError`."""
-    try:
-        return Identity.from_json(json.loads(path.read_bytes()))
-    except OSError as error:
-        raise InstallationError(
-            "no installation is in this folder: `consentry init` or `make demo` makes one"
-        ) from error
-    except (ValueError, InvalidIdentityError) as error:
-        raise InstallationError("installation.json is damaged: restore it from a copy") from error
-
-
-def write_private(path: Path, content: bytes, mode: int = 0o600) -> None:
-    """Write a new file for its owner's eyes, whole and on disk before it has its name."""
-    draft = path.with_suffix(".new")
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)

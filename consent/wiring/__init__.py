@@ -1,0 +1,49 @@
+"""The one place where things meet: an installation's folder becomes its services.
+
+with wiring.opened(settings) as installation: ...          everything but the chain, beside other processes
+with wiring.opened_ledger(settings) as room: ...           everything, as the one process that runs the chain
+with wiring.opened_for_audit(home) as room: ...            to read and check, without any key
+"""
+
+from consent.wiring.audit import AuditRoom, opened_for_audit
+from consent.wiring.places import (
+    InstallationError,
+    Places,
+    read_chain_keys,
+    read_deployment,
+    read_identity,
+    write_private,
+)
+from consent.wiring.rooms import (
+    Clock,
+    Installation,
+    LedgerRoom,
+    create,
+    opened,
+    opened_chain,
+    opened_ledger,
+    opened_records,
+    utc_now,
+    worker,
+)
+
+__all__ = [
+    "AuditRoom",
+    "Clock",
+    "Installation",
+    "InstallationError",
+    "LedgerRoom",
+    "Places",
+    "create",
+    "opened",
+    "opened_chain",
+    "opened_for_audit",
+    "opened_ledger",
+    "opened_records",
+    "read_chain_keys",
+    "read_deployment",
+    "read_identity",
+    "utc_now",
+    "worker",
+    "write_private",
+]

@@ -1,0 +1,72 @@
+"""What an auditor opens: no key, no passphrase, nothing that writes."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from consent.adapters.embedded_chain import EmbeddedChain
+from consent.adapters.json_rpc import Node
+from consent.adapters.node_chain import NodeChain, connected
+from consent.adapters.signing import recover, verifies
+from consent.adapters.sql import SqlStore, open_records
+from consent.domain.identity import Identity
+from consent.domain.typed_data import Address
+from consent.ports import Ledger
+from consent.settings import SettingsError
+from consent.wiring.places import InstallationError, Places, read_deployment, read_identity
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRoom:
+    """What an auditor opens: no key, no passphrase, nothing that writes."""
+
+    places: Places
+    store: SqlStore
+    ledger: Ledger
+    identity: Identity
+
+    @property
+    def origin(self) -> str:
+        """The log's name."""
+        return self.identity.origin
+
+    @property
+    def public_key(self) -> bytes:
+        """The log's Ed25519 public key, 32 bytes."""
+        return self.identity.public_key
+
+    def verify(self, message: bytes, signature: bytes) -> bool:
+        """Say whether the log key signed a message."""
+        return verifies(self.public_key, message, signature)
+
+    def recover(self, digest: bytes, signature: bytes) -> Address | None:
+        """Return who signed a digest with a compact signature."""
+        return recover(digest, signature)
+
+
+@contextmanager
+def opened_for_audit(home: Path, rpc: str = "") -> Iterator[AuditRoom]:
+    """Open an installation's folder to read and check it; raise `InstallationError` when it holds none.
+
+    `rpc` is the URL of the auditor's own node, for an installation whose chain a node serves.
+    """
+    places = Places(home)
+    identity = read_identity(places.public)
+    chain = places.deployment if places.deployment.exists() else places.chain
+    if not places.records.is_file() or not chain.is_file():
+        raise InstallationError("the records or the chain of this installation are missing: restore their files")
+    with ExitStack() as stack:
+        ledger = _audited_chain(places, rpc, stack)
+        store = SqlStore(open_records(places.records, read_only=True))
+        stack.callback(store.engine.dispose)
+        yield AuditRoom(places, store, ledger, identity)
+
+
+def _audited_chain(places: Places, rpc: str, stack: ExitStack) -> Ledger:
+    if not places.deployment.exists():
+        return stack.enter_context(EmbeddedChain.read_only(places.chain))
+    if not rpc:
+        raise SettingsError("this installation is on a node's chain: name a node of your own with --rpc")
+    deployment = read_deployment(places.deployment)
+    return NodeChain(Node(connected(rpc), deployment.chain_id), None, deployment)
