@@ -22,10 +22,10 @@ def show(home: Path, subject: str, identifier: str) -> None:
         person = _person(installation, subject, identifier)
         standing = installation.projection.standings()
         for entry in installation.book.entries(person):
-            ledger = standing(entry.patient, entry.commitment)
+            expires, revoked = standing(entry.patient, entry.commitment)
             until, study = entry.terms.expires, entry.terms.study.id
-            word = "on its way" if ledger.expires is None else "in force" if until > wiring.utc_now() else "ended"
-            word = "stopped" if entry.stopped else "revoked" if ledger.revoked else word
+            word = "on its way" if expires is None else "in force" if until > wiring.utc_now() else "ended"
+            word = "stopped" if entry.stopped else "revoked" if revoked else word
             table.add_row(entry.id, study, f"{until:%Y-%m-%d}", word)
     Console().print(table)
 

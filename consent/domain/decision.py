@@ -182,7 +182,7 @@ def _scope_refusal(grant: KnownGrant, request: AccessRequest) -> Reason | None: 
     purpose = _match(terms.data_use, request.data_use, request.is_a).outcome
     if purpose is not Outcome.APPROVE:
         return Reason.PURPOSE if purpose is Outcome.DENY else Reason.PURPOSE_UNRESOLVED
-    if not request.required <= terms.categories or not terms.categories & (request.required | request.optional):
+    if not request.required <= terms.categories or not (request.required or terms.categories & request.optional):
         return Reason.CATEGORY
     if not terms.window.intersects(request.window):
         return Reason.WINDOW

@@ -9,7 +9,7 @@ import hmac
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from struct import Struct
-from typing import Final, NamedTuple
+from typing import Final
 
 from consent.domain.decision import LedgerReading
 from consent.domain.hashing import HASH_BYTES
@@ -22,16 +22,11 @@ _NEVER: Final = 2**64 - 1
 _FOUR: Final = Struct(">4Q")
 
 
-class Standing(NamedTuple):
-    """What the ledger says of a grant: until when it holds (None while it is not final), whether it was revoked."""
-
-    expires: int | None
-    revoked: bool
-
-
+Standing = tuple[int | None, bool]
+"""What the ledger says of a grant: until when it holds (None while it is not final), and whether it was revoked."""
 Standings = Callable[[Address, bytes], Standing]
 """What the ledger says of a commitment (32 bytes) of an address."""
-UNKNOWN: Final = Standing(None, revoked=False)
+UNKNOWN: Final = (None, False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +114,7 @@ class LedgerProjection:
                 return UNKNOWN
             granted = row.granted_block is not None and row.granted_block <= final
             revoked = row.revoked_block is not None or row.dropped_block is not None
-            return Standing(row.expires if granted else None, revoked)
+            return row.expires if granted else None, revoked
 
         return of
 
@@ -130,8 +125,8 @@ class LedgerProjection:
         def of(patient: Address, commitment: bytes) -> Standing:
             row = rows.get((patient, commitment))
             if row is None or row.granted_block is None or row.granted_block > block:
-                return Standing(None, revoked=row is not None and _by(row.revoked_block, block))
-            return Standing(row.expires, _by(row.revoked_block, block))
+                return None, row is not None and _by(row.revoked_block, block)
+            return row.expires, _by(row.revoked_block, block)
 
         return of
 
