@@ -11,11 +11,11 @@ from consent.adapters.contract_acts import call_of
 from consent.adapters.signing import recover
 from consent.domain.errors import LedgerUnavailableError
 from consent.domain.hashing import keccak
+from consent.domain.held_role import HeldRole
 from consent.domain.history import EMPTY_HISTORY, Event
 from consent.domain.log_anchor import LogAnchor
 from consent.domain.model_registry import ModelRegistry
 from consent.domain.registry import Registry
-from consent.domain.role import Role as HeldRole
 from consent.domain.typed_data import Address, SigningDomain
 from consent.ports import (
     ROLES,

@@ -6,7 +6,7 @@
 | `typed_data`, `grant` | what a wallet signs: EIP-712 grants, revocations, address certificates |
 | `data_use`, `decision` | whether a purpose fits, whether one access is permitted |
 | `history` | the registry's events and the hash they fold to |
-| `registry`, `model_registry`, `log_anchor`, `role` | what each contract takes and refuses, without a chain |
+| `registry`, `model_registry`, `log_anchor`, `held_role` | what each contract takes and refuses, without a chain |
 | `merkle`, `checkpoint`, `entry` | the log and its proofs |
 | `receipt`, `manifest`, `identity` | what a patient keeps, what a model answers for |
 """

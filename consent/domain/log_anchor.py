@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from consent.domain.errors import LedgerRejectedError
+from consent.domain.held_role import NO_REASON, HeldRole, require
 from consent.domain.merkle import ConsistencyError, tree_root, verify_consistency
-from consent.domain.role import NO_REASON, Role, require
 from consent.domain.typed_data import Address
 
 PROOF_LIMIT: Final = 64
@@ -25,7 +25,7 @@ class LogAnchor:
         root: its root, 32 bytes.
     """
 
-    anchorer: Role
+    anchorer: HeldRole
     size: int = 0
     root: bytes = tree_root([])
 

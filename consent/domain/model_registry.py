@@ -6,7 +6,7 @@ A call that the contract refuses raises `LedgerRejectedError` with the contract'
 from dataclasses import dataclass, field
 from typing import Final
 
-from consent.domain.role import Role, require
+from consent.domain.held_role import HeldRole, require
 from consent.domain.typed_data import Address
 
 UNKNOWN: Final = 0
@@ -24,7 +24,7 @@ class ModelRegistry:
         status_of: 1 active, 2 suspended, 3 retired for ever, by the model's SHA-256.
     """
 
-    owner: Role
+    owner: HeldRole
     manifest_of: dict[bytes, bytes] = field(default_factory=dict)
     status_of: dict[bytes, int] = field(default_factory=dict)
 

@@ -1,6 +1,6 @@
 """The consent registry's rules without a chain: a pure twin of `contracts/consent_registry.vy`.
 
-    registry = Registry(domain, Role("registry", "custodian", custodian), recover)
+    registry = Registry(domain, HeldRole("registry", "custodian", custodian), recover)
     registry.grant(grants, block=7, time=1_800_000_000)
     registry.history, registry.events, registry.revoked_at
 
@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from consent.domain.grant import BATCH_LIMIT, PUBLISH_WITHIN_SECONDS, PublishedGrant, SignedRevocation
+from consent.domain.held_role import NO_REASON, ZERO, HeldRole, require
 from consent.domain.history import EMPTY_HISTORY, Event, Granted, Revoked, fold
-from consent.domain.role import NO_REASON, ZERO, Role, require
 from consent.domain.typed_data import Address, SigningDomain
 
 STOPS_A_DAY: Final = 512
@@ -46,7 +46,7 @@ class Registry:
     """
 
     domain: SigningDomain
-    custodian: Role
+    custodian: HeldRole
     recover: Recover
     history: bytes = EMPTY_HISTORY
     revoked_at: dict[tuple[Address, bytes], int] = field(default_factory=dict)

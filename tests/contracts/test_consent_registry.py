@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 import contracts
 from consent.domain.errors import LedgerRejectedError
 from consent.domain.grant import BATCH_LIMIT, PUBLISH_WITHIN_SECONDS, PublishedGrant, SignedRevocation
+from consent.domain.held_role import NO_REASON
 from consent.domain.history import EMPTY_HISTORY, Granted, Revoked, fold
-from consent.domain.role import NO_REASON
 from consent.domain.typed_data import (
     DETAILS_TYPE,
     NAME,

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from consent.domain.errors import LedgerRejectedError
 from consent.domain.hashing import keccak, sha256
+from consent.domain.held_role import ZERO, HeldRole
 from consent.domain.log_anchor import PROOF_LIMIT, LogAnchor
 from consent.domain.merkle import consistency_proof, leaf_hash, tree_root
-from consent.domain.role import ZERO, Role
 from consent.domain.typed_data import word
 from tests.chains import Stage, refusal
 from tests.wallets import Wallet
@@ -227,7 +227,7 @@ sizes = st.one_of(st.integers(0, 20), st.integers(0, LARGEST))
 @settings(deadline=None, max_examples=40)
 def test_contract_and_twin_agree_on_a_growing_log(grown: list[tuple[int, str, int]], stranger_at: int) -> None:
     stage = Stage("log_anchor")
-    twin = LogAnchor(Role("anchor", "anchorer", stage.holder.address))
+    twin = LogAnchor(HeldRole("anchor", "anchorer", stage.holder.address))
     for number, (growth, mutant, at) in enumerate(grown):
         size = min(twin.size + growth, LARGEST)
         proof = consistency_proof(LEAVES[:size], twin.size) if twin.size else []
@@ -242,7 +242,7 @@ def test_contract_and_twin_agree_on_proofs_between_any_sizes(
     kept_size: int, size: int, root: int, old: int, new: int
 ) -> None:
     stage = Stage("log_anchor")
-    twin = LogAnchor(Role("anchor", "anchorer", stage.holder.address))
+    twin = LogAnchor(HeldRole("anchor", "anchorer", stage.holder.address))
     agree(stage, twin, stage.holder, kept_size, root_of(kept_size), [])
     proof = consistency_proof(LEAVES[:new], old) if 0 < old <= new else []
     agree(stage, twin, stage.holder, size, root_of(root), proof)

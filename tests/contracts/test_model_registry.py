@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from consent.adapters.contract_calls import ContractCalls
 from consent.domain.errors import LedgerRejectedError
 from consent.domain.hashing import keccak
+from consent.domain.held_role import ZERO, HeldRole
 from consent.domain.model_registry import ModelRegistry
-from consent.domain.role import ZERO, Role
 from consent.domain.typed_data import word
 from consent.ports import ModelStatus
 from tests.chains import Stage, refusal
@@ -125,7 +125,7 @@ acts = st.one_of(
 @settings(deadline=None, max_examples=40)
 def test_contract_and_twin_agree(acts: list[tuple[int, tuple[str, *tuple[Any, ...]]]]) -> None:
     stage = Stage("model_registry")
-    twin = ModelRegistry(Role("models", "owner", stage.holder.address))
+    twin = ModelRegistry(HeldRole("models", "owner", stage.holder.address))
     senders = (stage.holder, stage.stranger)
     for sender, (function, *drawn) in acts:
         offered = (stage.holder.address, stage.stranger.address, ZERO)

@@ -13,9 +13,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from consent.adapters.signing import recover
 from consent.domain.grant import BATCH_LIMIT, PUBLISH_WITHIN_SECONDS, PublishedGrant, SignedRevocation
+from consent.domain.held_role import ZERO, HeldRole
 from consent.domain.history import EMPTY_HISTORY, Granted, Revoked, fold
 from consent.domain.registry import DAY_SECONDS, HALF_ORDER, Registry
-from consent.domain.role import ZERO, Role
 from consent.domain.typed_data import Address, SigningDomain, word
 from tests.chains import CHAIN_ID, RegistryStage, grant_fields, refusal
 from tests.wallets import Wallet
@@ -60,7 +60,7 @@ class RegistryAndTwin(RuleBasedStateMachine):
     @initialize()
     def deploy(self) -> None:
         self.stage = stage = RegistryStage()
-        self.twin = Registry(stage.domain, Role("registry", "custodian", stage.custodian.address), recover)
+        self.twin = Registry(stage.domain, HeldRole("registry", "custodian", stage.custodian.address), recover)
         self.senders = (stage.patient, stage.stranger, stage.custodian, stage.deployer)
         self.people = (stage.patient, stage.stranger, Wallet.draw())
         self.grants: list[PublishedGrant] = []

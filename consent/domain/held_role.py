@@ -16,7 +16,7 @@ NO_REASON: Final = "the contract refused this call without a reason"
 
 
 @dataclass(slots=True)
-class Role:
+class HeldRole:
     """Who may do what nobody else may.
 
     Attributes:
