@@ -1,23 +1,27 @@
 """Everyone sees the chain: from the order and time of its events nobody learns which addresses are one person's.
 
 A person's stops of one moment go out in slots of their own, drawn at random from a window. Say that the attacker even
-knows the moment, and so the window. Over it other people's stops come evenly. Then each of the person's events is as
-likely in one slot of the window as in another, and so is everybody's; all that is known is that a batch holds no
-two events of one person. Whichever pairs of events the attacker names, by whatever rule of time and order, each is a
-person's own with one and the same probability:
+knows the moment, and so the window, and how many consents each person stops. Over it other people's stops come evenly.
+Then every event is as likely in one slot as in another; all that is known is how many events each batch holds, and that
+none holds two of one person. Of a person with k events among batches of n1, n2 … events, all choices of k events in
+different batches are alike, and there are e_k(n1, n2, …) of them, the elementary symmetric polynomial. So a named pair,
+in batches b and c, is theirs with probability
 
-    pairs that are one person's / pairs that are not in one batch
+    e_(k-2)(all batches but b and c) / e_k(all batches)
 
-More hits than that times the guesses, and five standard deviations of a binomial draw, means that something leaks.
+and one person's with the sum of that over the people. No rule of time and order does better than these chances of the
+pairs that it names: more hits than their sum, and five standard deviations, means that something leaks. They are not
+all alike: two events that are alone in their batches belong together more often than two in a crowd.
 """
 
 import math
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from itertools import combinations
+from itertools import combinations, permutations
 
 import pytest
 
@@ -34,6 +38,7 @@ OTHERS = 200
 CONSENTS = range(2, 11)
 """How many consents each person has who stops everything."""
 SIGMAS = 5
+FEW = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +81,15 @@ def next_batch(events: Sequence[Seen]) -> Iterator[Pair]:
     return ((one, other) for one, other in combinations(events, 2) if abs(one.batch - other.batch) == 1)
 
 
+def loneliest(events: Sequence[Seen]) -> Iterator[Pair]:
+    """Take all pairs in two batches of at most two events, where a person stands out most."""
+    size = Counter(event.batch for event in events)
+    alone = [event for event in events if size[event.batch] <= FEW]
+    return ((one, other) for one, other in combinations(alone, 2) if one.batch != other.batch)
+
+
 ATTACKS: dict[str, Attack] = {
+    "loneliest batches": loneliest,
     "nearest in time": nearest_in_time,
     "same or next batch": same_or_next_batch,
     "same position": same_position,
@@ -160,17 +173,36 @@ class Score:
     hits: int = 0
     expected: float = 0.0
 
-    def add(self, pairs: Sequence[Pair], chance: float) -> None:
-        """Count guesses of one turn."""
+    def add(self, pairs: Sequence[Pair], chances: Mapping[tuple[int, int], float]) -> None:
+        """Count guesses of one turn; `chances` are those of a pair in two batches, and nothing for two in one."""
         self.guesses += len(pairs)
         self.hits += sum(one.owner == other.owner for one, other in pairs)
-        self.expected += len(pairs) * chance
+        self.expected += sum(chances.get((one.batch, other.batch), 0) for one, other in pairs)
 
     @property
     def most(self) -> float:
         """The most hits that chance explains."""
-        chance = self.expected / self.guesses
-        return self.expected + SIGMAS * math.sqrt(self.expected * (1 - chance))
+        return self.expected + SIGMAS * math.sqrt(max(self.expected, 1))
+
+
+def chances_of(events: Sequence[Seen]) -> dict[tuple[int, int], float]:
+    """Return the probability that two events in two batches are one person's, from the batches' sizes alone."""
+    sizes = Counter(event.batch for event in events)
+    whole = _symmetric(sizes.values())
+    return {
+        (b, c): sum(rest[many - 2] / whole[many] for many in CONSENTS)
+        for b, c in permutations(sizes, 2)
+        if (rest := _symmetric(size for batch, size in sizes.items() if batch not in {b, c}))
+    }
+
+
+def _symmetric(sizes: Iterable[int]) -> list[int]:
+    """Return the elementary symmetric polynomials of the sizes, of degree 0 to that of the most consents."""
+    found = [1] + [0] * max(CONSENTS)
+    for size in sizes:
+        for degree in range(max(CONSENTS), 0, -1):
+            found[degree] += size * found[degree - 1]
+    return found
 
 
 def scores(house: House, window: int, turns: range) -> dict[str, Score]:
@@ -181,9 +213,9 @@ def scores(house: House, window: int, turns: range) -> dict[str, Score]:
         own = [pair for pair in pairs if pair[0].owner == pair[1].owner]
         assert len(own) == sum(math.comb(many, 2) for many in CONSENTS), "all were published in their window"
         assert all(one.batch != other.batch for one, other in own), "no batch holds two of one person"
-        chance = len(own) / sum(one.batch != other.batch for one, other in pairs)
+        chances = chances_of(events)
         for name, attack in ATTACKS.items():
-            found[name].add(list(attack(events)), chance)
+            found[name].add(list(attack(events)), chances)
     return found
 
 
