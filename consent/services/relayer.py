@@ -204,13 +204,16 @@ class Relayer:
         return replace(entry, subject=subject, study=consent.terms.study.id, consent=consent.id)
 
     def _close(self, role: Role, now: int, unit: Unit, settled: Settled) -> None:
-        """Free what a settled transaction carried and the chain does not hold; a model act is done, or was refused."""
+        """Free what a settled transaction carried and the chain does not hold: it is sent again, and refused then."""
         for errand in (errand for errand, whose in ERRANDS.items() if whose is role):
             unit.outbox.release(errand, settled.nonce)
-        if role is Role.OPERATOR:
-            for act in unit.model_acts.everything():
-                if act.nonce == settled.nonce:
-                    self._close_model(unit, act, now, refused=settled.mined is None)
+        if role is not Role.OPERATOR:
+            return
+        for act in unit.model_acts.everything():
+            if act.nonce == settled.nonce and settled.mined is None:
+                unit.model_acts.carry(act.place, None)
+            elif act.nonce == settled.nonce:
+                self._close_model(unit, act, now, refused=False)
 
     def _tell_models(self, now: int) -> bool:
         """Send the next model act, in order; one that the registry refuses is dropped, and the log says so."""
