@@ -46,11 +46,16 @@ class Settings:
             home=home,
             passphrase=_passphrase(home, environment),
             replicas=replicas,
-            max_staleness=_whole(environment, "CONSENTRY_MAX_STALENESS", 120),
+            max_staleness=max_staleness(environment),
             publication_window=_whole(environment, "CONSENTRY_PUBLICATION_WINDOW", 6 * 3600, LONGEST_WINDOW),
             rpc=_rpc(environment),
             confirmations=_whole(environment, "CONSENTRY_CONFIRMATIONS", 0) if confirmations else None,
         )
+
+
+def max_staleness(environment: Mapping[str, str] = os.environ) -> int:
+    """Return `CONSENTRY_MAX_STALENESS`, for a process that needs no secret."""
+    return _whole(environment, "CONSENTRY_MAX_STALENESS", 120)
 
 
 def _whole(environment: Mapping[str, str], name: str, default: int, most: int = 2**31) -> int:

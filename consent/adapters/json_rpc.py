@@ -5,6 +5,7 @@ replaced by other blocks between two questions; whoever asks several compares bl
 to a proof-of-authority network's `Web3` its owner adds web3's `ExtraDataToPOAMiddleware`.
 """
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -24,6 +25,9 @@ from consent.adapters.contract_calls import NO_REASON, TRANSACTION_GAS, UNKNOWN_
 from consent.domain.errors import LedgerMismatchError, LedgerRejectedError, LedgerUnavailableError
 from consent.domain.typed_data import Address
 from consent.ports import Fate, Head, Mined, Outcome
+
+# py-evm, which eth-tester brings, raises it to 100,000: then JSON nested that deep would end this process.
+sys.setrecursionlimit(1000)
 
 _LOG_BLOCKS: Final = 1000
 """Blocks asked of in one eth_getLogs: Besu's first default limit, the smallest that nodes of one's own come with."""
@@ -56,7 +60,7 @@ class Node:
     def chain_on(self) -> int:
         """Return the id of the chain that the node is on."""
         with _translated():
-            return self.web3.eth.chain_id
+            return int(self.web3.eth.chain_id)
 
     def head(self) -> Head:
         """Return the newest block."""
@@ -67,8 +71,8 @@ class Node:
         if self.confirmations is None:
             return self._block("finalized")
         with _translated():
-            newest = self.web3.eth.block_number
-        return self._block(max(0, newest - self.confirmations))
+            number = max(0, self.web3.eth.block_number - self.confirmations)
+        return self._block(number)
 
     def block(self, number: int) -> Head:
         """Return the block with this number; `LedgerUnavailableError` while there is none."""
@@ -255,8 +259,9 @@ def _translated() -> Iterator[None]:
         if said.lower().startswith(_REVERTED):
             raise LedgerRejectedError(said[len(_REVERTED) :].strip(": ()") or NO_REASON) from error
         raise LedgerUnavailableError("the node did not answer, or did not take this: see the cause") from error
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise LedgerMismatchError("the node answers what this version does not know: see the cause") from error
+    except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
+        # A proxy's error page, for one: it may be gone the next time.
+        raise LedgerUnavailableError("the node answers what this version does not know: see the cause") from error
 
 
 def _said(error: Exception) -> str:

@@ -72,7 +72,7 @@ def verify(
     trusted: Annotated[
         Path | None, typer.Option(exists=True, dir_okay=False, help="Your own copy of installation.json.")
     ] = None,
-    rpc: Annotated[str, typer.Option(help="URL of your own node, for an installation whose chain a node serves.")] = "",
+    rpc: Annotated[str, typer.Option(envvar="CONSENTRY_RPC", help="URL of a node of your own.")] = "",
 ) -> None:
     """Replay chain and log of an installation, without any key; exit 6 when something does not hold."""
     from consent.cli.verify import Held, run
@@ -150,7 +150,7 @@ def cancel(home: Home, job: Annotated[str, typer.Argument(help="The job's id.")]
 @app.command()
 def deploy(
     home: Home,
-    rpc: Annotated[str, typer.Option(help="URL of a node of the chain.")],
+    rpc: Annotated[str, typer.Option(envvar="CONSENTRY_RPC", help="URL of a node of the chain; may hold a secret.")],
 ) -> None:
     """Put the contracts on a node's chain, for the installation that `init` then makes in the same folder."""
     from consent.cli.ledger import deploy_contracts
@@ -186,12 +186,11 @@ def stop(
     subject: Subject = "",
     identifier: Identifier = "",
     consent: Annotated[list[str] | None, typer.Option(help="A consent's id; repeatable. Without it, all.")] = None,
-    by_operator: Annotated[bool, typer.Option("--by-operator", help="The operator's own decision.")] = False,
 ) -> None:
     """Stop a person's consents at once, without any key of theirs and whether or not the chain is there."""
     from consent.cli.stops import stop as run
 
-    run(home, subject, identifier, consent or [], by_operator=by_operator)
+    run(home, subject, identifier, consent or [])
 
 
 def main() -> None:

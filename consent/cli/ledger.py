@@ -16,7 +16,7 @@ from consent.adapters.logging_json import configure, logger
 from consent.adapters.node_chain import connected, deploy
 from consent.adapters.registries import CONTRACTS
 from consent.domain.entry import Action, Entry
-from consent.domain.errors import LedgerError, LedgerRejectedError, LedgerUnavailableError
+from consent.domain.errors import LedgerError, LedgerRejectedError, LedgerUnavailableError, RecordsUnavailableError
 from consent.ports import Role
 from consent.services.log import LogForkError
 from consent.settings import Settings
@@ -71,7 +71,7 @@ class LedgerLoop:
                 published = self._room.relayer.step(wiring.utc_now())
             finally:  # one role that is held up does not hold up the anchor's
                 self._anchor()
-        except LedgerUnavailableError as error:
+        except (LedgerUnavailableError, RecordsUnavailableError) as error:
             self._log.warning("ledger unavailable", error=error)
             self._pause = min(LONGEST_PAUSE, self._pause * 2)
             return self._pause

@@ -28,11 +28,12 @@ def run(home: Path, role: Role) -> None:
     except LedgerMismatchError:
         with wiring.opened_chain(settings, new):  # handed over before, and then something came between
             pass
-    places.next_chain_keys.replace(places.chain_keys)
     with wiring.opened(settings) as installation, installation.store.begin() as unit:
         facts = {"role": role.value, "address": new.address(role).hex()}
         now = int(wiring.utc_now().timestamp())
         installation.log.append(unit, [Entry(now, "operator", Action.LEDGER, "KEY_REPLACED", facts=facts)])
+    wiring.write_private(places.chain_keys, json.dumps(new.to_json()).encode())
+    places.next_chain_keys.unlink()
     Console().print(
         f"The {role.value} is now 0x{new.address(role).hex()}. Copy {places.chain_keys} to where you keep it."
     )

@@ -17,7 +17,7 @@ from consent.adapters.sql import SqlStore, open_records
 from consent.adapters.sql.conditions import SqlConditions
 from consent.cli.supervise import Supervisor
 from consent.services.health import Health, Limits
-from consent.settings import Settings, SettingsError
+from consent.settings import SettingsError, max_staleness
 from consent.web import create_app
 from vault import open_keys
 
@@ -82,6 +82,6 @@ def web(home: Path, port: int) -> None:
         "records": partial(migrations.at_head, store.engine, "records"),
         "keys": partial(migrations.at_head, open_keys(places.keys), "keys"),
     }
-    limits = Limits(head_age=Settings.read(home).max_staleness)
+    limits = Limits(head_age=max_staleness())
     health = Health(SqlConditions(store), wiring.utc_now, places.root_key, schemas, limits)
     LocalServer(create_app(store, identity.origin, identity.public_key, health), port).run()

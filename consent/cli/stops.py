@@ -30,15 +30,18 @@ def show(home: Path, subject: str, identifier: str) -> None:
     Console().print(table)
 
 
-def stop(home: Path, subject: str, identifier: str, consents: list[str], *, by_operator: bool) -> None:
-    """Stop a person's consents at once, all of them where none is named; print a receipt a line."""
+def stop(home: Path, subject: str, identifier: str, consents: list[str]) -> None:
+    """Stop a person's consents at once, all of them where none is named; print a receipt a line.
+
+    Log and receipts say that the operator stopped them: whoever runs this holds the operator's passphrase.
+    """
     with wiring.opened(Settings.read(home)) as installation:
         person = _person(installation, subject, identifier)
         running = [entry.id for entry in installation.book.entries(person) if not entry.stopped]
-        by = "operator" if by_operator else "patient"
-        receipts = installation.granting.stop(person, consents or running, wiring.utc_now(), by)
-    for receipt in receipts:
-        sys.stdout.write(json.dumps(receipt.to_json()) + "\n")
+        receipts = installation.granting.stop(person, consents or running, wiring.utc_now(), "operator")
+        for receipt in receipts:
+            sys.stdout.write(json.dumps(receipt.to_json()) + "\n")
+        sys.stdout.flush()
     Console(stderr=True).print(f"Stopped now: {len(receipts)}. The chain follows within a day; keep the receipts.")
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from rich.console import Console
 
-from analytics import Dictionary, Parameters, fit
+from analytics import Dictionary, Model, Parameters, fit
 from consent import wiring
 from consent.adapters.chain_store import require_unlocked
 from consent.adapters.fhir import read_bundles
@@ -269,7 +269,7 @@ def _serve(story: Story, installation: LedgerRoom) -> None:
     """Step 9's other half: nothing but the registered bytes is served."""
     first, second = _trained(story.first), _trained(story.second)
     with story.narrator.step("Only the registered model is served") as telling:
-        load_active(installation.store, installation.projection, second.stored.model)
+        _load(installation, second.stored.model)
         altered = second.stored.model[:-1] + bytes([second.stored.model[-1] ^ 1])
         refused = sum(_refused(installation, content) for content in (first.stored.model, altered))
         story.summary["models_refused"] = refused
@@ -278,9 +278,13 @@ def _serve(story: Story, installation: LedgerRoom) -> None:
         )
 
 
+def _load(installation: LedgerRoom, content: bytes) -> Model:
+    return load_active(installation.store, installation.projection, content, wiring.utc_now(), 120)
+
+
 def _refused(installation: LedgerRoom, content: bytes) -> bool:
     try:
-        load_active(installation.store, installation.projection, content)
+        _load(installation, content)
     except ModelRefusedError:
         return True
     return False

@@ -159,7 +159,9 @@ def ledger_refusal(reading: LedgerReading, now: datetime, max_staleness: int) ->
     """Say why nothing may be decided on this reading of the ledger, or None; `max_staleness` in seconds."""
     if not reading.matches:
         return Reason.LEDGER_MISMATCH
-    if now.timestamp() - min(reading.read_at, reading.block_time) > max_staleness:
+    age = now.timestamp() - min(reading.read_at, reading.block_time)
+    ahead = reading.read_at - now.timestamp()  # read under a clock that was set back since: nobody knows how old it is
+    if age > max_staleness or ahead > max_staleness:
         return Reason.LEDGER_STALE
     return None
 

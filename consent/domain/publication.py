@@ -5,7 +5,7 @@ one person does at one moment is spread, and a batch never holds two items of th
 in the vault at once, and a grant counts a little later.
 
 A slot is the Unix second at which it is due, on a grid of `SLOT_SECONDS`. Where the window is 0 nothing waits: slots
-are then taken from the past, which keeps a person's items apart all the same.
+are then the newest place of the grid and the seconds before it, which keeps a person's items apart all the same.
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -44,5 +44,5 @@ def _free(now: int, window: int, limit: int | None, taken: Collection[int]) -> l
     if free:
         return free
     later = limit is None and window >= SLOT_SECONDS  # more items than slots: the window grows
-    nearest = count(begun + SLOT_SECONDS, SLOT_SECONDS) if later else count(begun, -SLOT_SECONDS)
+    nearest = count(begun + SLOT_SECONDS, SLOT_SECONDS) if later else count(begun, -1)
     return [next(slot for slot in nearest if slot not in taken)]

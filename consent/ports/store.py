@@ -207,3 +207,9 @@ class Store(Protocol):
 
     def reading(self) -> AbstractContextManager[Unit]:
         """Open a transaction that only reads."""
+
+    def forget_order(self) -> None:
+        """Let go of the order in which recent rows came, unless somebody is using the database right now.
+
+        One transaction writes a person's entry and their address; a journal that keeps transactions joins the two.
+        """

@@ -85,19 +85,22 @@ class Chain:
     events: Sequence[Event]
     grants: Mapping[Key, Granted]
     revoked_block: Mapping[Key, int]
+    revoked_time: Mapping[Key, int]
 
     @classmethod
     def replayed(cls, events: Sequence[Event]) -> "Chain":
         """Replay events in log order; the first grant and the first revocation of a commitment stand."""
         grants: dict[Key, Granted] = {}
         revoked: dict[Key, int] = {}
+        times: dict[Key, int] = {}
         for event in events:
             key = (event.patient, event.commitment)
             if isinstance(event, Granted):
                 grants.setdefault(key, event)
             else:
                 revoked.setdefault(key, event.block)
-        return cls(events, grants, revoked)
+                times.setdefault(key, event.time)
+        return cls(events, grants, revoked, times)
 
     def in_force(self, key: Key, block: int, time: int) -> bool:
         """Say whether a grant stood after `block`, whose time is `time` (Unix seconds)."""
@@ -192,7 +195,8 @@ class Replayed:
             on_chain = key in self.chain.grants or key in self.chain.revoked_block
             return on_chain or undone or key in self.waiting or key in stopped
         if receipt.action == "stop":
-            return key in self.chain.revoked_block or (key in self.waiting and self.now - receipt.time <= STOP_WITHIN)
+            waits = self.now if key in self.waiting else receipt.time + STOP_WITHIN + 1
+            return self.chain.revoked_time.get(key, waits) - receipt.time <= STOP_WITHIN
         return receipt.action == "erase" and receipt.subject in self.acts.erased
 
 

@@ -73,6 +73,11 @@ class ChainCopy:
                 found[change.model] = ProjectedModel(change.model, change.status, manifest)
         return found
 
+    def active_after(self, changes: Iterable[ModelChange]) -> list[bytes]:
+        """Return the models that are ACTIVE after these changes, final or not."""
+        latest = {change.model: change.status for change in (*self._changes, *changes)}
+        return [model for model, status in latest.items() if status is ModelStatus.ACTIVE]
+
     def _put(self, key: Key, row: ProjectedGrant) -> None:
         self.rows[key] = row
         self.touched.add(key)

@@ -18,6 +18,8 @@ from consent.ports import (
     KeptBlock,
     Key,
     Ledger,
+    ModelChange,
+    ModelStatus,
     ProjectedGrant,
     ProjectedModel,
     ProjectionHead,
@@ -55,6 +57,7 @@ class LedgerFollower:
     _kept: list[KeptBlock] | None = None
     _stored: _Stored = field(default_factory=_Stored)
     _fresh: bool = True
+    _anew: bool = False
     _settled: int = -1
 
     def follow(self, now: datetime) -> ProjectionHead:
@@ -68,7 +71,7 @@ class LedgerFollower:
         final = min(self.ledger.final(), head, key=lambda block: block.number)  # the chain goes on between the two
         kept = self._kept_blocks()
         ancestor = self._ancestor(kept, head)
-        if ancestor is None and kept:
+        if ancestor is None and (kept or self._lost_its_place()):
             return self._mismatch(head, final, now)
         if ancestor is not None and not self._fresh:
             self.copy.rewind(ancestor.block.number)
@@ -77,13 +80,20 @@ class LedgerFollower:
         first = 0 if self._fresh else kept[-1].block.number + 1
         changes = self.ledger.model_changes(first, head.number)
         matches = read[-1].history == self.ledger.history(head.number) and _goes_on(ancestor, read)
-        if self.ledger.block(head.number).hash != head.hash:
+        withdrawn = matches and not self._knows_withdrawals(changes)
+        matches = matches and not withdrawn
+        if self.ledger.block(head.number).hash != head.hash or (withdrawn and self.ledger.head() != head):
             raise LedgerUnavailableError("the chain moved while it was read: nothing was lost, try again")
         if not matches:
             return self._mismatch(head, final, now)
         self.copy.take(events, changes)
         self._take(kept, read, final)
         return self._save(ProjectionHead(head, final, read[-1].history, matches=True, read_at=int(now.timestamp())))
+
+    def _knows_withdrawals(self, changes: Sequence[ModelChange]) -> bool:
+        """Say whether the registry still calls ACTIVE what we would: no history hash covers the models' events."""
+        active = self.copy.active_after(changes)
+        return all(self.ledger.model_status(model) is ModelStatus.ACTIVE for model in active)
 
     def rebuild(self) -> None:
         """Forget which blocks were read: the next `follow` takes the chain as it is, from its first event on.
@@ -93,6 +103,11 @@ class LedgerFollower:
         with self.store.begin() as unit:
             unit.projection.keep([])
         self.copy, self._kept, self._fresh, self._settled = ChainCopy(), None, True, -1
+        self._anew = True
+
+    def _lost_its_place(self) -> bool:
+        """Say whether somebody took out the kept blocks of a copy that had rows: an older chain would pass for it."""
+        return self._fresh and self._stored.generation > 0 and not self._anew
 
     def _kept_blocks(self) -> list[KeptBlock]:
         """Return the kept blocks; the first time, read how far the stored copy went.

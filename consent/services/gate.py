@@ -67,7 +67,14 @@ class ConsentGate:
     def decisions_as_of(
         self, subjects: Sequence[SubjectId], access: Access, block: Head
     ) -> dict[SubjectId, Permit | Deny]:  # fmt: skip
-        """Decide as the ledger had it after a final block of the past; stops here count all the same."""
+        """Decide as the ledger had it after a final block of the past; stops here count all the same.
+
+        Nothing is decided on a copy that does not match, or on a block that is not final.
+        """
+        head = self.projection.head
+        if head is None or not head.matches or block.number > head.final.number:
+            refusal = Reason.LEDGER_STALE if head is None or head.matches else Reason.LEDGER_MISMATCH
+            return dict.fromkeys(subjects, Deny(refusal))
         then = datetime.fromtimestamp(min(block.time, _LAST_SECOND), UTC)
         return self._decided(subjects, access, self.projection.as_of(block.number), then)
 

@@ -140,6 +140,7 @@ class Granting:
 
     def catch_up(self) -> None:
         """Take into the book what is committed; another process's acts too."""
+        self.store.forget_order()
         with self.store.reading() as unit:
             self.book.follow(unit)
 

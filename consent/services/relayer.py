@@ -38,7 +38,7 @@ from consent.services.sending import Sending, Settled
 
 ERRANDS: Final = {Errand.REVOKE: Role.RELAYER, Errand.STOP: Role.CUSTODIAN, Errand.GRANT: Role.RELAYER}
 """In the order in which they go: what ends a consent first."""
-DEFER_SECONDS: Final = 3600
+DEFER_SECONDS: Final = 600
 """What the ledger does not take now, such as the 513th stop of a day, is tried again after this long."""
 _TOO_MANY: Final = "registry: too many stops today"
 
@@ -65,11 +65,13 @@ class Relayer:
     _deferred: dict[Key, int] = field(default_factory=dict)
     _published: list[Published] = field(default_factory=list)
     _closed_until: int = 0
+    _models_closed_until: int = 0
 
     def publish(self, now: Callable[[], datetime], progress: Callable[[int], None] = lambda _: None) -> list[Published]:
         """Publish all that is due, as far as the ledger takes it at once; `progress` gets the size of each batch."""
         published: list[Published] = []
         self._deferred.clear()
+        self._models_closed_until = 0
         while (done := self.step(now())) is not None:
             published += done
             progress(sum(batch.items for batch in done))
@@ -178,10 +180,12 @@ class Relayer:
                 unit.outbox.remove(items[0].errand, [_key(item) for item in items])
 
     def _refused(self, item: OutboxItem, now: int, reason: str) -> None:
-        """Drop a grant that the ledger refuses by itself, with an entry; what ends a consent is never dropped."""
-        if item.errand is Errand.GRANT:
-            self._drop([item], "REJECTED_BY_LEDGER", now)
-        elif reason == _TOO_MANY:
+        """Try later what the ledger refuses by itself.
+
+        Nothing acknowledged is dropped on a node's word, nor because the chain's clock is behind: a grant is given up
+        when its time to publish has passed, and what ends a consent never.
+        """
+        if reason == _TOO_MANY:
             self._closed_until = now + DEFER_SECONDS
         else:
             self._deferred[_key(item)] = now + DEFER_SECONDS
@@ -222,6 +226,12 @@ class Relayer:
         if not acts or not self.sending.is_free(Role.OPERATOR) or acts[0].nonce is not None:
             return False
         act = acts[0]
+        if now < self._models_closed_until:
+            return False
+        if self._is_told(act):
+            with self.store.begin() as unit:
+                self._close_model(unit, act, now, refused=False)
+            return True
 
         def keep(unit: Unit, nonce: int) -> bool:
             unit.model_acts.carry(act.place, nonce)
@@ -230,9 +240,20 @@ class Relayer:
         try:
             self.sending.send(_model_act(act), now, keep, lambda unit: unit.model_acts.carry(act.place, None))
         except LedgerRejectedError:
+            if act.status is not ModelStatus.ACTIVE:  # what withdraws a model is never dropped
+                self._models_closed_until = now + DEFER_SECONDS
+                return False
             with self.store.begin() as unit:
                 self._close_model(unit, act, now, refused=True)
         return True
+
+    def _is_told(self, act: ModelAct) -> bool:
+        """Say whether the registry has a withdrawal already, for good."""
+        head = self.follower.head
+        if head is None or act.status is ModelStatus.ACTIVE:
+            return False
+        known = self.follower.copy.models(head.final.number).get(act.model)
+        return known is not None and known.status is act.status
 
     def _close_model(self, unit: Unit, act: ModelAct, now: int, *, refused: bool) -> None:
         study, release = unit.studies.of_model(act.model) or ("", 0)

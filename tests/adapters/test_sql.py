@@ -171,3 +171,21 @@ def test_every_commit_is_synced_and_what_is_deleted_is_overwritten(store: SqlSto
             for name in ("journal_mode", "synchronous", "secure_delete")
         }
     assert settings == {"journal_mode": "wal", "synchronous": 2, "secure_delete": 1}
+
+
+def test_the_write_ahead_log_is_emptied_when_asked_and_whoever_reads_is_not_disturbed(tmp_path: Path) -> None:
+    store = SqlStore(open_records(tmp_path / "records.sqlite"))
+    migrations.upgrade(store.engine, "records")
+    journal = tmp_path / "records.sqlite-wal"
+    with store.begin() as unit:
+        unit.outbox.add([item(1)])
+    assert item(1).commitment in journal.read_bytes()
+    with store.reading() as unit:
+        assert unit.outbox.size() == 1
+        store.forget_order()
+        assert unit.outbox.size() == 1
+    store.forget_order()
+    assert journal.read_bytes() == b""
+    with store.reading() as unit:
+        assert unit.outbox.everything() == [item(1)]
+    store.engine.dispose()

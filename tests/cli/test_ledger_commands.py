@@ -59,7 +59,7 @@ def revoked(home: Path, rpc: str = "") -> int:
 
 def test_a_stop_acts_without_the_ledger_and_the_ledger_follows(home: Path, template: Template) -> None:
     subject = list(template.wallets)[1]
-    stopped = consentry("stop", home, "--subject", subject, "--by-operator", CONSENTRY_PUBLICATION_WINDOW="0")
+    stopped = consentry("stop", home, "--subject", subject, CONSENTRY_PUBLICATION_WINDOW="0")
     assert stopped.returncode == 0, stopped.stderr
     [receipt] = [json.loads(line) for line in stopped.stdout.splitlines()]
     assert (receipt["action"], receipt["by"], receipt["subject"]) == ("stop", "operator", subject)
@@ -141,13 +141,14 @@ def test_a_role_goes_to_a_new_key_and_everything_goes_on(home: Path, template: T
     rotated = consentry("rotate", home, role.value)
     assert rotated.returncode == 0, rotated.stderr
     assert {one for one in Role if keys_of(home).of(one) != before.of(one)} == {role}
+    assert consentry("rotate", home, role.value).returncode == 0, "and again"
     with House.opened(home, template.wallets) as house:
         house.publish()
         house.stop(house.people[0])
         house.publish()
         assert house.state().outbox == 0
         assert house.open.anchoring.step(int(house.clock().timestamp()))
-        assert [e["facts"]["role"] for e in house.log() if e.get("verdict") == "KEY_REPLACED"] == [role.value]
+        assert [e["facts"]["role"] for e in house.log() if e.get("verdict") == "KEY_REPLACED"] == [role.value] * 2
     (home / "operator" / "chain-keys.json").write_text(json.dumps(before.to_json()))
     if role is not Role.RELAYER:
         refused(consentry("ledger", home), NOT_VERIFIED, "roles belong to other keys")

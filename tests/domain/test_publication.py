@@ -39,7 +39,8 @@ def test_a_persons_slots_are_apart_on_the_grid_and_in_time(
     drawn = draw_slots(now, window, latest, taken, random.randrange)
     assert len(drawn) == len(latest)
     assert len({*drawn, *taken}) == len(drawn) + len(taken), "none twice, none that is taken"
-    assert all(slot % SLOT_SECONDS == 0 for slot in drawn)
+    assert all(slot % SLOT_SECONDS == 0 for slot in drawn if slot > now)
+    assert all(begun - len(drawn) - len(taken) <= slot for slot in drawn), "what is due at once is not long overdue"
     used = set(taken)
     for slot, limit in zip(drawn, latest, strict=True):
         fitting = {free for free in window_of(begun, window) - used if limit is None or free < limit}

@@ -73,14 +73,15 @@ class NodeHouse(House):
 
     def settle(self) -> None:
         """Step and mine until nothing waits."""
-        for _ in range(20):
+        for _ in range(60):
             self.later()
             self.step()
             self.advance(1)
             self.advance((self.settings.confirmations or 0) + 1)
-            if not self.state().outbox:
-                return
-        raise AssertionError(f"{self.state().outbox} items are still waiting")
+            with self.open.store.reading() as unit:
+                if not unit.outbox.size() and not unit.model_acts.everything():
+                    return
+        raise AssertionError(f"{self.state().outbox} items, or what the model registry is told, still wait")
 
     def restart(self) -> None:
         """Let the ledger's process die, and another take over what is stored."""
@@ -110,7 +111,8 @@ class NodeHouse(House):
         head = self.follow()
         assert head.matches
         copy = ChainCopy()
-        copy.take(self.events(), [])
+        copy.take(self.events(), self.open.ledger.model_changes(0, head.block.number))
+        assert self.open.projection.models == copy.models(head.final.number)
         ours = {key: replace(row, dropped_block=None) for key, row in self.open.projection.rows.items()}
         assert ours == {key: copy.rows.get(key) or ProjectedGrant(*key) for key in ours}
         assert set(ours) >= set(self.open.book.keys()) & copy.rows.keys(), "what the chain is silent about has no row"

@@ -10,7 +10,7 @@ import pytest
 from consent import wiring
 from consent.domain.decision import Deny, Reason
 from consent.domain.terms import SubjectId
-from consent.ports import ProjectionHead, Revocations
+from consent.ports import ModelStatus, ProjectionHead, Registration, Revocations, StatusChange
 from consent.services.gate import ConsentGate
 from tests.services.house import DICTIONARY, STUDY, Clock, House, Template, settings_of
 from vault import Access
@@ -58,6 +58,46 @@ def test_a_kept_block_that_was_altered_refuses_every_decision(template: Template
         house.open.follower.rebuild()
         assert house.follow().matches, "somebody looked, and said so"
         assert house.verdict(subject) == "PERMIT"
+
+
+def test_an_older_chain_is_found_out_though_the_kept_blocks_are_taken_out(template: Template, tmp_path: Path) -> None:
+    home, subject = tmp_path / "home", next(iter(template.wallets))
+    with House.copied(template, home) as house:
+        house.grant(subject)
+        house.publish()
+    older = Path(shutil.copy(home / "chain.sqlite", tmp_path / "older.sqlite"))
+    with House.opened(home, template.wallets) as house:
+        [entry] = house.open.book.entries(subject)
+        own = house.wallets[subject].revoke(entry.commitment, house.open.domain)
+        house.open.ledger.send(Revocations([own]))
+        house.follow()
+        with house.open.store.begin() as unit:
+            unit.projection.keep([])
+    shutil.copy(older, home / "chain.sqlite")
+    for _ in range(2):
+        with House.opened(home, template.wallets) as house:
+            assert house.verdict(subject) == "LEDGER_MISMATCH"
+
+
+def test_a_clock_that_was_set_back_makes_a_reading_stale(house: House) -> None:
+    house.grant(house.people[0])
+    house.clock.ahead = timedelta(days=1)
+    house.publish()
+    assert house.verdict(house.people[0]) == "PERMIT"
+    house.clock.ahead = timedelta(0)
+    assert house.verdict(house.people[0]) == "LEDGER_STALE"
+
+
+def test_a_node_that_hides_a_models_withdrawal_is_found_out(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    model, ledger = bytes([7]) * 32, house.open.ledger
+    ledger.send(Registration(model, bytes(32)))
+    assert house.follow().matches
+    ledger.send(StatusChange(model, ModelStatus.RETIRED))
+    monkeypatch.setattr(ledger, "model_changes", lambda *_: [])
+    assert not house.follow().matches
+    monkeypatch.undo()
+    assert house.follow().matches
+    assert house.open.projection.model_status(model) is ModelStatus.RETIRED
 
 
 ALTERED: dict[str, str] = {

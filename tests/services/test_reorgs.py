@@ -9,7 +9,7 @@ import pytest
 from consent.domain.errors import LedgerUnavailableError
 from consent.domain.history import Event, Granted, Revoked
 from consent.domain.terms import SubjectId
-from consent.ports import Key, Revocations, Role
+from consent.ports import Key, ModelStatus, Revocations, Role
 from consent.services import following
 from tests.anvil import Anvil
 from tests.services.node_house import NodeHouse
@@ -245,6 +245,7 @@ class Walk:
     def __init__(self, house: NodeHouse, seed: int) -> None:
         self.house, self.rng, self.number = house, random.Random(seed), 0
         self.young = 0
+        self.models: list[bytes] = []
 
     def grant(self) -> None:
         """Let somebody grant."""
@@ -268,6 +269,15 @@ class Walk:
             number = next(n for n in range(99) if self.house.wallets[subject].consent_key(n).address == entry.patient)
             own = self.house.wallets[subject].revoke(entry.commitment, self.house.open.domain, number)
             self.house.open.granting.stop(subject, [entry.id], self.house.clock(), revocations=[own])
+
+    def release(self) -> None:
+        """Queue what a release tells the registry: the one before is retired, this one is active."""
+        model = self.rng.randbytes(32)
+        with self.house.open.store.begin() as unit:
+            if self.models:
+                unit.model_acts.add(self.models[-1], ModelStatus.RETIRED)
+            unit.model_acts.add(model, ModelStatus.ACTIVE, model)
+        self.models.append(model)
 
     def mine(self) -> None:
         """Mine one block or some, or make all final."""
@@ -297,7 +307,7 @@ class Walk:
         """Take so many acts at random; look at the copy after each that should not harm it."""
         acts: list[Callable[[], None]] = [self.grant, self.stop, self.revoke, self.mine, self.reorg, self.later]
         for _ in range(steps):
-            act = self.rng.choice([*acts, self.restart, self.step, self.step, self.step])
+            act = self.rng.choice([*acts, self.restart, self.release, self.step, self.step, self.step])
             act()
             if act in (self.reorg, self.restart):
                 self.house.assert_copy_is_true()
@@ -306,9 +316,12 @@ class Walk:
 @pytest.mark.parametrize("seed", [1, 2, *(pytest.param(seed, marks=pytest.mark.soak) for seed in range(3, 40))])
 def test_after_any_walk_each_consent_is_on_the_chain_once_and_the_copy_is_true(on_node: NodeHouse, seed: int) -> None:
     house = on_node
-    Walk(house, seed).go(120)
+    walk = Walk(house, seed)
+    walk.go(120)
     house.settle()
     house.assert_copy_is_true()
+    expected = [ModelStatus.RETIRED] * (len(walk.models) - 1) + [ModelStatus.ACTIVE] * bool(walk.models)
+    assert [house.open.projection.model_status(model) for model in walk.models] == expected
     count = house.count()
     for subject in house.people:
         for entry in house.open.book.entries(subject):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from analytics import Dictionary, ModelError, Parameters, fit
+from analytics import Dictionary, Model, ModelError, Parameters, fit
 from consent.adapters.fhir import read_bundle
 from consent.domain.data_use import DataUse
 from consent.domain.errors import JobCancelledError, LedgerRejectedError
@@ -49,6 +49,10 @@ def train(house: House, parameters: Parameters = PARAMETERS, dictionary: Diction
     trained = house.open.training.train(STUDY.reference.id, dictionary, parameters)
     house.publish()
     return trained
+
+
+def load(house: House, content: bytes) -> Model:
+    return load_active(house.open.store, house.open.projection, content, house.clock(), 120)
 
 
 def subjects(trained: Trained) -> set[SubjectId]:
@@ -225,7 +229,7 @@ def test_an_unchanged_model_is_no_new_release_and_the_last_one_stands(house: Hou
     first = train(house)
     nothing_came(house, "nothing changed", before_releases=1)
     assert house.open.ledger.model_status(first.stored.model_hash) is ModelStatus.ACTIVE
-    load_active(house.open.store, house.open.projection, first.stored.model)
+    load(house, first.stored.model)
     evidence = house.open.evidence.of_release(first.stored)
     assert len(evidence.openings) == first.manifest.rows
 
@@ -250,11 +254,11 @@ def test_the_bytes_of_a_retired_release_are_refused_and_another_parameter_helps(
 def test_a_release_is_served_once_the_ledger_has_it_and_waits_until_then(house: House) -> None:
     trained = house.open.training.train(STUDY.reference.id, DICTIONARY, PARAMETERS)
     with pytest.raises(ModelRefusedError, match="UNKNOWN"):
-        load_active(house.open.store, house.open.projection, trained.stored.model)
+        load(house, trained.stored.model)
     with pytest.raises(TrainingError, match="nothing changed"):
         house.open.training.train(STUDY.reference.id, DICTIONARY, PARAMETERS)
     house.publish()
-    load_active(house.open.store, house.open.projection, trained.stored.model)
+    load(house, trained.stored.model)
     assert [entry["verdict"] for entry in house.log() if entry["action"] == "release"] == ["ACTIVE"]
 
 
@@ -307,19 +311,19 @@ def test_a_stale_ledger_reads_nobody(house: House) -> None:
 def test_only_active_bytes_are_served(house: House) -> None:
     first = train(house)
     rows = [row.row for row in first.rows]
-    assert len(load_active(house.open.store, house.open.projection, first.stored.model).predict(rows)) == 50
+    assert len(load(house, first.stored.model).predict(rows)) == 50
     flipped = first.stored.model[:-1] + bytes([first.stored.model[-1] ^ 1])
     for unknown in (flipped, b"", secrets.token_bytes(64), first.stored.model + b"\x00"):
         with pytest.raises(ModelRefusedError, match="UNKNOWN"):
-            load_active(house.open.store, house.open.projection, unknown)
+            load(house, unknown)
     house.open.ledger.send(StatusChange(first.stored.model_hash, ModelStatus.SUSPENDED))
     house.follow()
     with pytest.raises(ModelRefusedError, match="SUSPENDED"):
-        load_active(house.open.store, house.open.projection, first.stored.model)
+        load(house, first.stored.model)
     house.open.ledger.send(StatusChange(first.stored.model_hash, ModelStatus.RETIRED))
     house.follow()
     with pytest.raises(ModelRefusedError, match="RETIRED"):
-        load_active(house.open.store, house.open.projection, first.stored.model)
+        load(house, first.stored.model)
     with pytest.raises(LedgerRejectedError):
         house.open.ledger.send(StatusChange(first.stored.model_hash, ModelStatus.ACTIVE))
 
@@ -330,7 +334,7 @@ def test_registered_bytes_that_are_no_model_are_told_apart(house: House) -> None
     house.open.ledger.send(Registration(sha256(b"no model"), bytes(32)))
     house.follow()
     with pytest.raises(ModelError):
-        load_active(house.open.store, house.open.projection, b"no model")
+        load(house, b"no model")
 
 
 def test_a_resource_that_comes_again_corrects_the_one_with_its_id(house: House) -> None:

@@ -2,10 +2,11 @@
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Final
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -20,6 +21,9 @@ from consent.adapters.sql.projection import SqlProjection
 from consent.adapters.sql.studies import SqlStudies
 from consent.domain.errors import RecordsUnavailableError
 
+BUSY_SECONDS: Final = 10
+"""How long a transaction waits for another one."""
+
 
 def open_records(path: Path, *, read_only: bool = False) -> Engine:
     """Open the records database in SQLite: write-ahead log, each commit synced, waits 10 s for another writer.
@@ -27,7 +31,7 @@ def open_records(path: Path, *, read_only: bool = False) -> Engine:
     Read only, nothing of the file changes.
     """
     # isolation_level None: the driver begins nothing itself, `_transaction` does. Parameters are personal: never shown.
-    arguments = {"timeout": 10, "isolation_level": None}
+    arguments = {"timeout": BUSY_SECONDS, "isolation_level": None}
     if read_only:
         url = f"sqlite:///{path.absolute().as_uri()}?mode=ro&uri=true"
         return create_engine(url, connect_args=arguments, hide_parameters=True)
@@ -109,11 +113,22 @@ class SqlStore:
         """Open a transaction that sees one state of the database throughout."""
         return self._transaction("BEGIN")
 
+    def forget_order(self) -> None:
+        """Write the write-ahead log back and empty it; who is in the way is not waited for, and a failure is none."""
+        with suppress(RecordsUnavailableError), self._translated(), self.engine.connect() as connection:
+            for pragma in ("busy_timeout = 0", "wal_checkpoint(TRUNCATE)", f"busy_timeout = {BUSY_SECONDS * 1000}"):
+                connection.exec_driver_sql(f"PRAGMA {pragma}")
+
     @contextmanager
     def _transaction(self, start: str) -> Iterator[SqlUnit]:
+        with self._translated(), self._begun(start) as unit:
+            yield unit
+
+    @staticmethod
+    @contextmanager
+    def _translated() -> Iterator[None]:
         try:
-            with self._begun(start) as unit:
-                yield unit
+            yield
         except (DBAPIError, sqlite3.Error) as error:
             raise RecordsUnavailableError("the records database cannot be read or written now") from error
 

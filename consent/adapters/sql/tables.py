@@ -1,7 +1,8 @@
 """The tables of the records database that `consent` owns.
 
 Keys are random or content hashes and the tables have no row order (`WITHOUT ROWID`): the order in which rows arrived
-would join a person's consents to events on the chain. Only the log has an order, and it names no address.
+would join a person's consents to events on the chain. Only the log has an order, and it names no address. SQLite's
+write-ahead log keeps recent transactions as they came: it is no part of a backup (docs/threat-model.md).
 """
 
 from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, MetaData, String, Table
