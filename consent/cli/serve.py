@@ -78,10 +78,9 @@ def web(home: Path, port: int) -> None:
     places = wiring.Places(home)
     identity = wiring.read_identity(places.public)
     store = SqlStore(open_records(places.records, read_only=True))
-    schemas = {
-        "records": partial(migrations.at_head, store.engine, "records"),
-        "keys": partial(migrations.at_head, open_keys(places.keys), "keys"),
-    }
+    schemas = {"records": partial(migrations.at_head, store.engine, "records")}
+    if places.keys.is_file():  # opening one that is not there would make it
+        schemas["keys"] = partial(migrations.at_head, open_keys(places.keys), "keys")
     limits = Limits(head_age=max_staleness())
     health = Health(SqlConditions(store), wiring.utc_now, places.root_key, schemas, limits)
     LocalServer(create_app(store, identity.origin, identity.public_key, health), port).run()
