@@ -143,11 +143,19 @@ def decide(consent: Consent, request: AccessRequest, now: datetime) -> Permit | 
     """Permit the access under the first grant that covers it; otherwise give the reason that came closest."""
     if consent.subject != request.subject:
         return Deny(Reason.SUBJECT)
+    return decide_for_each(consent, request, now)
+
+
+def decide_for_each(consent: Consent, request: AccessRequest, now: datetime) -> Permit | Deny:
+    """Decide as `decide` does, on an access that many people are asked for alike: `request.subject` is not looked at.
+
+    Each consent is judged for its own subject, as its terms name it.
+    """
     if consent.blocked:
         return Deny(Reason.BLOCKED)
     closest = Reason.NO_GRANT
     for grant in consent.grants:
-        refusal = _refusal(grant, request, now)
+        refusal = _scope_refusal(grant, request, consent.subject) or _force_refusal(grant, now)
         if refusal is None:
             categories = grant.terms.categories & (request.required | request.optional)
             return Permit(grant.commitment, grant.consent, categories, _common(grant.terms.window, request.window))
@@ -166,14 +174,12 @@ def ledger_refusal(reading: LedgerReading, now: datetime, max_staleness: int) ->
     return None
 
 
-def _refusal(grant: KnownGrant, request: AccessRequest, now: datetime) -> Reason | None:
-    return _scope_refusal(grant, request) or _force_refusal(grant, now)
-
-
-def _scope_refusal(grant: KnownGrant, request: AccessRequest) -> Reason | None:  # noqa: PLR0911  # a guard a rule
-    """Say why the grant does not cover the access, whatever the ledger says."""
+def _scope_refusal(  # noqa: PLR0911  # a guard a rule
+    grant: KnownGrant, request: AccessRequest, subject: SubjectId
+) -> Reason | None:
+    """Say why the grant does not cover the access to this subject's records, whatever the ledger says."""
     terms = grant.terms
-    if terms.subject != request.subject:
+    if terms.subject != subject:
         return Reason.SUBJECT
     if not grant.certified:
         return Reason.UNCERTIFIED

@@ -3,10 +3,9 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 from typing import Final
 
-from consent.domain.decision import AccessRequest, Deny, Permit, Reason, decide, ledger_refusal
+from consent.domain.decision import AccessRequest, Deny, Permit, Reason, decide_for_each, ledger_refusal
 from consent.domain.entry import PERMIT, Action, Entry
 from consent.domain.study import Study
 from consent.domain.terms import Category, Operation, SubjectId
@@ -82,11 +81,12 @@ class ConsentGate:
         self, subjects: Sequence[SubjectId], access: Access, ledger: Standings, now: datetime
     ) -> dict[SubjectId, Permit | Deny]:  # fmt: skip
         request, consent = self._request(access), self.book.consent
-        return {subject: decide(consent(subject, ledger), request(subject), now) for subject in subjects}
+        return {subject: decide_for_each(consent(subject, ledger), request, now) for subject in subjects}
 
-    def _request(self, access: Access) -> Callable[[SubjectId], AccessRequest]:
-        return partial(
-            AccessRequest,
+    def _request(self, access: Access) -> AccessRequest:
+        """Return what everybody is asked alike."""
+        return AccessRequest(
+            subject=SubjectId(""),
             study=access.study,
             data_use=self.study.data_use,
             operation=Operation(access.operation),
