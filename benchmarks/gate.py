@@ -88,7 +88,10 @@ def _add(book: ConsentBook, projection: LedgerProjection, number: int) -> None:
     )
     stopped = number % _PERMIT_NINE_IN == 0
     book.enrolments[subject] = patient
-    book.place(subject, BookEntry(f"{number:032x}", terms, commitment, patient, True, bytes(32), stopped))  # noqa: FBT003
+    entry = BookEntry(
+        f"{number:032x}", terms, commitment, patient, certified=True, entry_key=bytes(32), stopped=stopped
+    )
+    book.place(subject, entry)
     until = int(_UNTIL.timestamp())
     projection.rows[patient, commitment] = ProjectedGrant(patient, commitment, until, granted_block=5)
 

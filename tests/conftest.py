@@ -29,6 +29,18 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> "Template":
     return Template.built(tmp_path_factory.mktemp("template") / "home")
 
 
+@pytest.fixture(scope="session")
+def consenting(template: "Template", tmp_path_factory: pytest.TempPathFactory) -> "Template":
+    """All but the last ten said yes to the study, and the chain knows."""
+    from tests.services.house import House, Template
+
+    home = tmp_path_factory.mktemp("consenting") / "home"
+    with House.copied(template, home) as house:
+        house.grant(*house.people[:-10])
+        house.publish()
+    return Template(home, template.wallets)
+
+
 @pytest.fixture
 def house(template: "Template", tmp_path: Path) -> "Iterator[House]":
     """An open copy of the template, the test's own."""

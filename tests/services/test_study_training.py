@@ -27,16 +27,6 @@ READ, RECHECK = 2, 3
 """Which readings of the clock a training decides at: the first opens it, then the gate reads, then rows are checked."""
 
 
-@pytest.fixture(scope="module")
-def consenting(template: Template, tmp_path_factory: pytest.TempPathFactory) -> Template:
-    """All but the last ten said yes, and the chain knows."""
-    home = tmp_path_factory.mktemp("consenting") / "home"
-    with House.copied(template, home) as house:
-        house.grant(*house.people[:-10])
-        house.publish()
-    return Template(home, template.wallets)
-
-
 @pytest.fixture
 def house(consenting: Template, tmp_path: Path) -> Iterator[House]:
     """An open copy in which fifty people consent."""

@@ -167,16 +167,6 @@ def test_a_job_that_another_worker_took_is_left_to_it(bench: Bench) -> None:
     assert (job.state, job.lease, job.attempts) == (JobState.RUNNING, "c" * 32, 2)
 
 
-@pytest.fixture(scope="module")
-def consenting(template: Template, tmp_path_factory: pytest.TempPathFactory) -> Template:
-    """All but the last ten said yes, and the chain knows."""
-    home = tmp_path_factory.mktemp("consenting") / "home"
-    with House.copied(template, home) as house:
-        house.grant(*house.people[:-10])
-        house.publish()
-    return Template(home, template.wallets)
-
-
 @pytest.fixture
 def house(consenting: Template, tmp_path: Path) -> Iterator[House]:
     """An open copy in which fifty people consent."""
