@@ -59,7 +59,7 @@ COUNTING: Final = frozenset({Reducer.COUNT, Reducer.ANY})
 
 CATEGORIES: Final = frozenset({
     "demographics", "vital-signs", "laboratory", "conditions", "medications", "procedures", "imaging", "genomics",
-    "social-history", "surveys", "assessments", "outcomes", "notes",
+    "social-history", "surveys", "assessments", "outcomes", "notes", "encounters", "care-plans",
 })  # fmt: skip
 """The kinds of record that a feature may come from."""
 

@@ -3,7 +3,7 @@
 import gc
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,12 +17,12 @@ from consent.domain.decision import Permit
 from consent.domain.study import Study
 from consent.domain.terms import Category, Operation, StudyReference, SubjectId, Terms, Window
 from consent.domain.typed_data import Address, SigningDomain
-from consent.ports import Head, ProjectedGrant, ProjectionHead
+from consent.ports import Head, ProjectedGrant, ProjectionHead, Store
 from consent.services.book import BookEntry, ConsentBook
 from consent.services.gate import ConsentGate
 from consent.services.log import Log
 from consent.services.projection import LedgerProjection, ProjectionSeal
-from vault import Access
+from vault import Access, Vault
 
 CONSENTS: Final = 1_000_000
 FROM_SQL: Final = 200_000
@@ -38,14 +38,14 @@ _STUDY: Final = Study(
     window=Window(),
     ethics="none",
 )
-_ACCESS: Final = Access("study:hearts", "hearts", "train", frozenset({"demographics"}), frozenset({"laboratory"}))
+ACCESS: Final = Access("study:hearts", "hearts", "train", frozenset({"demographics"}), frozenset({"laboratory"}))
 _PERMIT_NINE_IN: Final = 10
 """Of ten people nine permit; the tenth stopped."""
 
 
 def measure() -> Iterator[Figure]:
     """Yield decisions a second over a million consents in memory, and over rows fresh from SQL."""
-    gate = _gate(CONSENTS)
+    gate = gate_over(CONSENTS)
     subjects = list(gate.book.enrolments)
     yield Figure(
         "gate.decisions_per_second",
@@ -59,20 +59,25 @@ def measure() -> Iterator[Figure]:
         yield _from_sql(gate, subjects[:FROM_SQL], rows, Path(folder) / "records.sqlite")
 
 
-def _gate(people: int) -> ConsentGate:
-    """Return a gate over invented people; their consents are put straight into the book, which opens none."""
+def gate_over(
+    people: int, store: Store | None = None, vault: Vault | None = None, *, refused_one_in: int = _PERMIT_NINE_IN
+) -> ConsentGate:
+    """Return a gate over invented people; their consents are put straight into the book, which opens none.
+
+    Of `refused_one_in` people one has stopped; 0 is nobody.
+    """
     domain = SigningDomain(1, Address(bytes(20)))
-    book = ConsentBook(domain, lambda _digest, _signature: None, None)  # type: ignore[arg-type]  # nothing is unsealed
+    book = ConsentBook(domain, lambda _digest, _signature: None, vault)  # type: ignore[arg-type]  # nothing is unsealed
     projection = LedgerProjection(ProjectionSeal(bytes(32)))
     for number in range(people):
-        _add(book, projection, number)
+        _add(book, projection, number, stopped=refused_one_in > 0 and number % refused_one_in == 0)
     projection.head = ProjectionHead(_HEAD, _HEAD, bytes(32), matches=True, read_at=_HEAD.time)
     gc.freeze()
-    log = Log("bench", None)  # type: ignore[arg-type]  # nothing is signed
-    return ConsentGate(None, log, book, projection, _STUDY, lambda: NOW, 10**9)  # type: ignore[arg-type]  # no store
+    log = Log("bench", None, None)  # type: ignore[arg-type]  # nothing is signed
+    return ConsentGate(store, log, book, projection, _STUDY, lambda: NOW, 10**9)  # type: ignore[arg-type]  # or no store
 
 
-def _add(book: ConsentBook, projection: LedgerProjection, number: int) -> None:
+def _add(book: ConsentBook, projection: LedgerProjection, number: int, *, stopped: bool) -> None:
     subject, commitment = SubjectId(f"{number:032x}"), number.to_bytes(32)
     patient = Address(commitment[-20:])
     terms = Terms(
@@ -86,7 +91,6 @@ def _add(book: ConsentBook, projection: LedgerProjection, number: int) -> None:
         language="en",
         text_hash=_STUDY.text_hash,
     )
-    stopped = number % _PERMIT_NINE_IN == 0
     book.enrolments[subject] = patient
     entry = BookEntry(
         f"{number:032x}", terms, commitment, patient, certified=True, entry_key=bytes(32), stopped=stopped
@@ -99,12 +103,10 @@ def _add(book: ConsentBook, projection: LedgerProjection, number: int) -> None:
 def _from_sql(gate: ConsentGate, subjects: list[SubjectId], rows: list[ProjectedGrant], path: Path) -> Figure:
     engine = open_records(path)
     migrations.upgrade(engine, "records")
-    store, seal = SqlStore(engine), gate.projection.seal
-    head = ProjectionHead(_HEAD, _HEAD, bytes(32), matches=True, read_at=_HEAD.time, generation=1)
-    with store.begin() as unit:
-        unit.projection.save(seal.sealed(head, sum(map(seal.of_grant, rows))), rows, [])
+    store = SqlStore(engine)
+    save_projection(gate, store, rows)
     start = time.perf_counter()
-    fresh = replace(gate, projection=LedgerProjection(seal))
+    fresh = replace(gate, projection=LedgerProjection(gate.projection.seal))
     with store.reading() as unit:
         fresh.projection.refresh(unit)
     seconds = time.perf_counter() - start + _seconds(fresh, subjects)
@@ -118,10 +120,18 @@ def _from_sql(gate: ConsentGate, subjects: list[SubjectId], rows: list[Projected
     )
 
 
+def save_projection(gate: ConsentGate, store: Store, rows: Sequence[ProjectedGrant]) -> None:
+    """Store rows of a gate's projection as the ledger's process does, with their MACs."""
+    seal = gate.projection.seal
+    head = ProjectionHead(_HEAD, _HEAD, bytes(32), matches=True, read_at=_HEAD.time, generation=1)
+    with store.begin() as unit:
+        unit.projection.save(seal.sealed(head, sum(map(seal.of_grant, rows))), rows, [])
+
+
 def _seconds(gate: ConsentGate, subjects: list[SubjectId]) -> float:
     assert gate.projection.reading().matches
     start = time.perf_counter()
-    decisions = gate.decisions(subjects, _ACCESS, NOW)
+    decisions = gate.decisions(subjects, ACCESS, NOW)
     seconds = time.perf_counter() - start
     permitted = sum(isinstance(decision, Permit) for decision in decisions.values())
     assert permitted == len(subjects) * (_PERMIT_NINE_IN - 1) // _PERMIT_NINE_IN

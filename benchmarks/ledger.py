@@ -15,14 +15,18 @@ from consent.adapters.embedded_chain import ChainKeys, EmbeddedChain
 from consent.adapters.signing import recover
 from consent.adapters.sql import SqlStore, open_records
 from consent.domain.grant import PublishedGrant
+from consent.domain.terms import SubjectId
 from consent.ports import Errand, Key, OutboxItem
-from consent.services.book import ConsentBook
+from consent.services.book import BookEntry, ConsentBook
 from consent.services.following import LedgerFollower
 from consent.services.log import Log
+from consent.services.outbox import Outbox
 from consent.services.projection import ProjectionSeal
 from consent.services.relayer import Relayer
+from consent.services.renewal import Renewal
 from consent.services.sending import Sending
 from tests.wallets import Wallet
+from vault.epoch import EpochKey
 
 GRANTS: Final = 100_000
 TIMED: Final = 10_240
@@ -62,11 +66,12 @@ def _store(path: Path, stack: ExitStack) -> SqlStore:
 
 def _published(chain: EmbeddedChain, store: SqlStore, grants: int) -> float:
     """Return the seconds that so many grants took from the outbox to where the ledger has them for good."""
-    _queue(store, _signed(chain, grants))
-    follower = LedgerFollower(store, chain, ProjectionSeal(secrets.token_bytes(32)))
-    book = ConsentBook(chain.domain, recover, None)  # type: ignore[arg-type]  # nothing is unsealed
-    log = Log("bench", None)  # type: ignore[arg-type]  # nothing is signed
-    relayer = Relayer(store, follower, Sending(store, chain), book, log)
+    outbox, items = Outbox(EpochKey.draw("bench", 1).for_content), _items(_signed(chain, grants))
+    book = _book(chain, [(item.patient, item.commitment) for item in items])
+    _queue(store, outbox, items)
+    follower = LedgerFollower(store, chain, ProjectionSeal(secrets.token_bytes(32)), book, outbox)
+    log = Log("bench", None, None)  # type: ignore[arg-type]  # nothing is signed
+    relayer = Relayer(store, follower, Sending(store, chain), book, log, outbox, Renewal(outbox, book))
     follower.follow(datetime.now(UTC))
     start = time.perf_counter()
     relayer.publish(lambda: datetime.now(UTC))
@@ -81,17 +86,30 @@ def _signed(chain: EmbeddedChain, grants: int) -> list[PublishedGrant]:
     return [Wallet.draw().grant(chain.domain, now + 30 * _DAY, now + 6 * _DAY) for _ in range(grants)]
 
 
-def _queue(store: SqlStore, grants: Sequence[PublishedGrant]) -> None:
-    items = [OutboxItem(Errand.GRANT, g.patient, g.commitment, g.expires, g.publish_by, g.signature) for g in grants]
+def _items(grants: Sequence[PublishedGrant]) -> list[OutboxItem]:
+    return [OutboxItem(Errand.GRANT, g.patient, g.commitment, g.expires, g.publish_by, g.signature) for g in grants]
+
+
+def _book(chain: EmbeddedChain, keys: Sequence[Key]) -> ConsentBook:
+    """Return a book that knows these consents by address and commitment."""
+    book = ConsentBook(chain.domain, recover, None)  # type: ignore[arg-type]  # nothing is unsealed
+    for number, (patient, commitment) in enumerate(keys):
+        name = f"{number:032x}"
+        entry = BookEntry(name, None, commitment, patient, certified=True, entry_key=b"")  # type: ignore[arg-type]  # nothing is decided
+        book.place(SubjectId(name), entry)
+    return book
+
+
+def _queue(store: SqlStore, outbox: Outbox, items: Sequence[OutboxItem]) -> None:
     with store.begin() as unit:
-        unit.projection.expect([(item.patient, item.commitment) for item in items])
-        unit.outbox.add(items)
+        waiting = outbox.on(unit)
+        for number, item in enumerate(items):
+            waiting.add(SubjectId(f"{number:032x}"), [item])
 
 
 def _rebuilt(chain: EmbeddedChain, store: SqlStore, keys: Sequence[Key]) -> float:
-    with store.begin() as unit:
-        unit.projection.expect(keys)
-    follower = LedgerFollower(store, chain, ProjectionSeal(secrets.token_bytes(32)))
+    book, outbox = _book(chain, keys), Outbox(EpochKey.draw("bench", 1).for_content)
+    follower = LedgerFollower(store, chain, ProjectionSeal(secrets.token_bytes(32)), book, outbox)
     start = time.perf_counter()
     assert follower.follow(datetime.now(UTC)).matches
     return time.perf_counter() - start

@@ -6,6 +6,11 @@
 | `CONSENTRY_REPLICAS` | two or more folders for copies of the epoch key, separated by `:`; best on different disks |
 | `CONSENTRY_MAX_STALENESS` | seconds without a fresh reading of the ledger after which every access is refused (120) |
 | `CONSENTRY_PUBLICATION_WINDOW` | seconds over which what patients sign is spread on its way to the chain (21600) |
+| `CONSENTRY_EPOCH_EVERY` | seconds from one scheduled turn of the epoch to the next at the least (86400) |
+| `CONSENTRY_REPLICA_DELAY` | seconds for which snapshots of a replica folder outlive what was in it (0) |
+| `CONSENTRY_BACKUPS` | folder for backups, best on another disk; where unset, `backups` in the installation's folder |
+| `CONSENTRY_RECORDS` | the records database's URL, `postgresql://…` or `sqlite:///…`; unset, the folder's own file |
+| `CONSENTRY_KEYS` | the keys database's URL, which is another one; unset, the folder's own file |
 | `CONSENTRY_RPC` | where an installation on a node finds it: an `http` or `https` URL |
 | `CONSENTRY_CONFIRMATIONS` | after how many blocks one is final there; unset, what the node itself calls finalized |
 """
@@ -14,7 +19,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
+from typing import Final, Self
 
 from consent.domain.errors import ConsentError
 from consent.domain.publication import LONGEST_WINDOW
@@ -22,6 +27,29 @@ from consent.domain.publication import LONGEST_WINDOW
 
 class SettingsError(ConsentError):
     """A setting is missing or cannot be used; the message names it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Databases:
+    """Where an installation's two databases are, by URL, which may hold a password and is never repeated.
+
+    Where one is empty, that database is a file in the installation's folder.
+    """
+
+    records: str = field(default="", repr=False)
+    keys: str = field(default="", repr=False)
+
+    @classmethod
+    def read(cls, environment: Mapping[str, str] = os.environ) -> Self:
+        """Read the settings of both, for a process that needs no secret but these; raise `SettingsError`."""
+        records, keys = (_database(environment, f"CONSENTRY_{name}") for name in ("RECORDS", "KEYS"))
+        if records and records == keys:
+            raise SettingsError("CONSENTRY_RECORDS and CONSENTRY_KEYS are one database: name two, kept apart")
+        return cls(records, keys)
+
+
+FILES: Final = Databases()
+"""Both databases are files in the installation's folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +61,12 @@ class Settings:
     replicas: tuple[Path, ...]
     max_staleness: int = 120
     publication_window: int = 0
+    epoch_every: int = 24 * 3600
+    replica_delay: int = 0
+    backups: Path | None = None
     rpc: str = field(default="", repr=False)
     confirmations: int | None = None
+    databases: Databases = FILES
 
     @classmethod
     def read(cls, home: Path, environment: Mapping[str, str] = os.environ) -> Self:
@@ -48,8 +80,12 @@ class Settings:
             replicas=replicas,
             max_staleness=max_staleness(environment),
             publication_window=_whole(environment, "CONSENTRY_PUBLICATION_WINDOW", 6 * 3600, LONGEST_WINDOW),
+            epoch_every=_whole(environment, "CONSENTRY_EPOCH_EVERY", 24 * 3600),
+            replica_delay=_whole(environment, "CONSENTRY_REPLICA_DELAY", 0),
+            backups=Path(environment.get("CONSENTRY_BACKUPS") or home / "backups"),
             rpc=_rpc(environment),
             confirmations=_whole(environment, "CONSENTRY_CONFIRMATIONS", 0) if confirmations else None,
+            databases=Databases.read(environment),
         )
 
 
@@ -70,6 +106,13 @@ def _rpc(environment: Mapping[str, str]) -> str:
     url = environment.get("CONSENTRY_RPC", "")
     if url and not url.startswith(("http://", "https://")):
         raise SettingsError("CONSENTRY_RPC is an http or https URL: correct it")
+    return url
+
+
+def _database(environment: Mapping[str, str], name: str) -> str:
+    url = environment.get(name, "")
+    if url and not url.startswith(("sqlite:///", "postgresql://", "postgresql+psycopg://")):
+        raise SettingsError(f"{name} is a URL that begins with postgresql:// or sqlite:///: correct it")
     return url
 
 

@@ -8,18 +8,21 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine, inspect
 from sqlalchemy.exc import DBAPIError
 
 History = Literal["records", "keys"]
 
 
-def upgrade(engine: Engine, history: History) -> None:
-    """Bring a database, new or old, to the newest schema of its history; says nothing when there is nothing to do."""
+def upgrade(engine: Engine, history: History, to: str = "head") -> None:
+    """Bring a database, new or old, to the newest schema of its history; says nothing when there is nothing to do.
+
+    `to` names an older revision to stop at.
+    """
     config = _config(history)
     with engine.connect() as connection:
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        command.upgrade(config, to)
 
 
 def at_head(engine: Engine, history: History) -> bool:
@@ -33,6 +36,11 @@ def at_head(engine: Engine, history: History) -> bool:
             return set(MigrationContext.configure(connection).get_current_heads()) == newest
     except (DBAPIError, sqlite3.Error):
         return False
+
+
+def is_empty(connection: Connection) -> bool:
+    """Say whether a database has no tables yet."""
+    return not inspect(connection).get_table_names()
 
 
 def _config(history: History) -> Config:

@@ -9,7 +9,12 @@ import pytest
 
 if TYPE_CHECKING:
     from tests.anvil import Anvil
+    from tests.databases import Kind
     from tests.services.house import House, Template
+
+
+ON_BOTH = {"test_erasing", "test_importing", "test_granting", "test_stopping", "test_consent_gate"}
+"""The suites of services that run on both databases every time."""
 
 
 @pytest.hookimpl(wrapper=True)
@@ -21,12 +26,40 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
     return report
 
 
+@pytest.fixture(autouse=True)
+def _databases() -> Iterator[None]:
+    """PostgreSQL databases go with the test that made them."""
+    from tests.databases import ending_with_the_test
+
+    with ending_with_the_test():
+        yield
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run services on SQLite and on PostgreSQL; for most the second time is for `make soak`."""
+    if "database_kind" not in metafunc.fixturenames:
+        return
+    test = metafunc.definition
+    kinds = [pytest.param("sqlite", id="sqlite")]
+    if test.path.parent.name == "services" and test.get_closest_marker("sqlite_only") is None:
+        marks = () if test.path.stem in ON_BOTH else (pytest.mark.soak,)
+        kinds.append(pytest.param("postgresql", id="postgresql", marks=marks))
+    metafunc.parametrize("database_kind", kinds, indirect=True, scope="session")
+
+
 @pytest.fixture(scope="session")
-def template(tmp_path_factory: pytest.TempPathFactory) -> "Template":
+def database_kind(request: pytest.FixtureRequest) -> "Kind":
+    """Which databases installations have."""
+    chosen: Kind = request.param
+    return chosen
+
+
+@pytest.fixture(scope="session")
+def template(database_kind: "Kind", tmp_path_factory: pytest.TempPathFactory) -> "Template":
     """Everyone imported and enrolled, the study approved, nobody asked yet."""
     from tests.services.house import Template
 
-    return Template.built(tmp_path_factory.mktemp("template") / "home")
+    return Template.built(tmp_path_factory.mktemp("template") / "home", kind=database_kind)
 
 
 @pytest.fixture(scope="session")

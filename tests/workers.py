@@ -9,18 +9,15 @@ It prints a line once it is ready, waits for one, does what waits, and ends when
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Final, cast
+from typing import Final
 
-from sqlalchemy import Column, Connection, Engine, MetaData, String, Table, create_engine, insert, select
+from sqlalchemy import Column, Engine, MetaData, String, Table, insert, select
 
 from consent.adapters.sql import SqlStore, metadata, open_records
-from consent.adapters.sql.jobs import SqlJobs
-from consent.ports import Job, Jobs, Store
+from consent.ports import Job, Jobs
 from consent.services.working import Report, Worker
 
 ROOT: Final = Path(__file__).parents[1]
@@ -31,49 +28,18 @@ results = Table("results", _marks, Column("job", String(32)))
 
 
 @dataclass(frozen=True)
-class PostgresUnit:
-    """As much of a `Unit` as a worker needs."""
-
-    connection: Connection
-
-    @property
-    def jobs(self) -> SqlJobs:
-        """What waits for a worker."""
-        return SqlJobs(self.connection)
-
-
-@dataclass(frozen=True)
-class PostgresStore:
-    """As much of a `Store` as a worker needs, at PostgreSQL's default isolation."""
-
-    engine: Engine
-
-    @contextmanager
-    def begin(self) -> Iterator[PostgresUnit]:
-        """Open a transaction."""
-        with self.engine.begin() as connection:
-            yield PostgresUnit(connection)
-
-    reading = begin
-
-
-@dataclass(frozen=True)
 class JobsDatabase:
     """One database, by its URL; `store` is this process's own connection."""
 
     url: str
     engine: Engine
-    store: Store
+    store: SqlStore
 
     @classmethod
     def opened(cls, url: str) -> "JobsDatabase":
         """Open a database."""
-        if url.startswith(SQLITE):
-            engine = open_records(Path(url.removeprefix(SQLITE)))
-            return cls(url, engine, SqlStore(engine))
-        # Whoever waits for a lock that is never given up fails instead of hanging.
-        engine = create_engine(url, connect_args={"options": "-c lock_timeout=10s"})
-        return cls(url, engine, cast("Store", PostgresStore(engine)))
+        engine = open_records(url)
+        return cls(url, engine, SqlStore(engine))
 
     def make_tables(self) -> None:
         """Make what jobs and this module need, empty."""

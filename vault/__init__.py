@@ -7,11 +7,13 @@
     for opening in vault.read(connection, gate, access, [subject]):
         use(opening.records)
     vault.shred(connection, [subject])
+    vault.keys.turn()
 
 Both databases come from `migrations.upgrade`. The vault knows nothing of why a gate admits anyone.
 """
 
-from vault.epoch import KeyEncryptionKey
+from vault.deposits import Deposit, Deposited, Outcome, always
+from vault.epoch import EpochSeal, KeyEncryptionKey
 from vault.errors import (
     DecryptionError,
     EpochKeyLostError,
@@ -24,15 +26,18 @@ from vault.errors import (
     KeysUnavailableError,
     KeyTreeExistsError,
     KeyTreeMissingError,
+    RecordNotFoundError,
     ReplicaMissingError,
     VaultError,
     WrongPassphraseError,
 )
 from vault.gate import Access, Admission, Admitted, Gate, Refused
-from vault.keys import KeyTree, Shredded
+from vault.keys import KeyTree, Turned
+from vault.openings import History, OpenedRecord, Opening, PastVersion
 from vault.passphrase import Cost, PassphraseFile
-from vault.records import Deposit, OpenedRecord, Opening, Part, Vault
+from vault.records import Part, Vault
 from vault.sql import open_keys
+from vault.sql.records import State
 
 __all__ = [
     "Access",
@@ -41,10 +46,13 @@ __all__ = [
     "Cost",
     "DecryptionError",
     "Deposit",
+    "Deposited",
     "EpochKeyLostError",
     "EpochNotDestroyedError",
+    "EpochSeal",
     "EpochTurnError",
     "Gate",
+    "History",
     "KeyDamagedError",
     "KeyEncryptionKey",
     "KeyFileError",
@@ -56,13 +64,18 @@ __all__ = [
     "KeysUnavailableError",
     "OpenedRecord",
     "Opening",
+    "Outcome",
     "Part",
     "PassphraseFile",
+    "PastVersion",
+    "RecordNotFoundError",
     "Refused",
     "ReplicaMissingError",
-    "Shredded",
+    "State",
+    "Turned",
     "Vault",
     "VaultError",
     "WrongPassphraseError",
+    "always",
     "open_keys",
 ]

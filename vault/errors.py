@@ -17,6 +17,10 @@ class KeyNotFoundError(VaultError):
     """A subject has no key here: enrol them first, or accept that they were erased and nothing brings them back."""
 
 
+class RecordNotFoundError(VaultError):
+    """No current record of this subject has this id: it was withdrawn or shredded, or never was; list them anew."""
+
+
 class KeyDamagedError(VaultError):
     """A wrapped key does not open under its own epoch's key: restore the keys database from a copy of this epoch."""
 

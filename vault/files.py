@@ -20,7 +20,7 @@ def write_new(path: Path, content: bytes) -> None:
         os.link(draft, path)
     finally:
         Path(draft).unlink()
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
 def destroy(path: Path) -> None:
@@ -33,10 +33,11 @@ def destroy(path: Path) -> None:
         file.flush()
         os.fsync(file.fileno())
     path.unlink()
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Put a folder's names on disk; raises `OSError`."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -1,28 +1,26 @@
 """The key tree: R wraps the epoch's key, the epoch's key wraps each patient's, and one dead epoch erases for good."""
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
 from sqlalchemy import Connection, Engine
 
+from vault.backup import back_up
 from vault.cobblestone import bind
-from vault.epoch import EpochKey, KeyEncryptionKey, PatientKey
+from vault.epoch import EpochKey, EpochSeal, KeyEncryptionKey, PatientKey
 from vault.errors import EpochNotDestroyedError, KeyNotFoundError, KeyTreeMissingError
 from vault.replicas import Replicas
 from vault.sql.engine import reading, writing
-from vault.sql.keys import WrappedKey, add_keys, count_keys, keys_of, live_epoch
-from vault.turn import first_epoch, settle, turn
+from vault.sql.keys import EpochState, WrappedKey, add_keys, delete_keys, epochs, keys_of, live_epoch, subjects_of
+from vault.turn import Moving, first_epoch, settle, turn
 
 
 @dataclass(frozen=True, slots=True)
-class Shredded:
-    """An erasure: the epoch before, the epoch that holds now, and how many keys live in it.
-
-    Both numbers are the same when none of the subjects had a key left.
-    """
+class Turned:
+    """A turn of the epoch: the one that died, the one that holds now, and how many keys live in it."""
 
     previous: int
     epoch: int
@@ -55,7 +53,7 @@ class KeyTree:
         """Open a key tree that at least one replica is intact of, and finish or undo a turn that a crash cut short.
 
         Raises `KeyTreeMissingError`, `EpochKeyLostError`. What a missing folder may still hold of a dead epoch stays
-        noted: the next `shred` sees to it or says so.
+        noted: the next `turn` or `settle` sees to it or says so.
         """
         folders = Replicas(tuple(replicas), root, tenant)
         with reading(engine) as connection:
@@ -72,9 +70,31 @@ class KeyTree:
             epoch = self._live(connection)
         return self._replicas.missing(epoch.number, epoch.check())
 
+    @property
+    def epoch(self) -> int:
+        """The number of the epoch that holds now, from 1."""
+        with reading(self._engine) as connection:
+            return self._live(connection).number
+
+    @property
+    def undestroyed(self) -> tuple[int, ...]:
+        """The dead epochs whose key may still lie in some replica folder."""
+        with reading(self._engine) as connection:
+            return tuple(epoch.number for epoch in epochs(connection) if epoch.state is EpochState.DOOMED)
+
+    @property
+    def destruction_delay(self) -> int:
+        """For how many seconds whatever holds R may bring back a key that was destroyed."""
+        return self._replicas.root.destruction_delay
+
     def installation_key(self, label: str) -> bytes:
         """Return 32 bytes that belong to this tenant and `label` for as long as R lives, whatever the epoch."""
         return self._replicas.root.derive(bind(b"vault.installation.v1", self.tenant.encode(), label.encode()))
+
+    def epoch_seal(self) -> EpochSeal:
+        """Return the seal of the epoch that is live now; ask anew in each transaction, for an epoch may turn."""
+        with reading(self._engine) as connection:
+            return self._live(connection).for_content()
 
     def enrol(self, subjects: Sequence[str]) -> None:
         """Draw a key for each subject who has none; existing keys stay."""
@@ -95,18 +115,48 @@ class KeyTree:
             raise KeyNotFoundError(f"no key for {missing} of {len(subjects)} subjects")
         return keys
 
-    def shred(self, subjects: Sequence[str]) -> Shredded:
-        """Leave the subjects' keys behind in an epoch that is then destroyed. Nothing brings them back.
+    def subjects(self) -> list[str]:
+        """Return the subjects who have a key, in order."""
+        with reading(self._engine) as connection:
+            return subjects_of(connection, self._live(connection).number)
 
-        Asked again, it finishes what failed. Raises what `vault.turn.turn` raises.
+    def shred(self, subjects: Sequence[str]) -> int:
+        """Delete the subjects' wrapped keys at once; return how many there were.
+
+        It takes as long for one among millions as for one among few. A copy of the database made before still holds
+        them: `turn` the epoch, and no copy does.
         """
+        with writing(self._engine) as connection:
+            return delete_keys(connection, self._live(connection).number, subjects)
+
+    def turn(self, *, keep: Collection[str] | None = None, backup: Path | None = None) -> Turned:
+        """Move every key, or only those of the subjects in `keep`, to a new epoch, and destroy the old one.
+
+        With `backup`, a folder, the new keys are written there too, into `keys-epoch-<n>.sqlite`, and every one of them
+        is opened from that file before the old epoch ends. It opens with a replica of the new epoch's key and R.
+
+        Raises `EpochNotDestroyedError` when a copy of an old epoch's key may be left, from this turn or one before
+        (`settle` tries again), and `ReplicaMissingError` or `EpochTurnError` when the old epoch still holds.
+        """
+        self.settle()
         with reading(self._engine) as connection:
             old = self._live(connection)
-            dying = keys_of(connection, old.number, subjects)
-        settle(self._engine, self._replicas)
-        self._epoch = turn(self._engine, self._replicas, old, set(subjects)) if dying else old
+        kept = None if keep is None else frozenset(keep)
+        self._epoch, live_keys = turn(self._engine, self._replicas, old, Moving(kept, backup))
+        return Turned(old.number, self._epoch.number, live_keys)
+
+    def back_up(self, folder: Path) -> Path:
+        """Write the live epoch's keys into `folder`/keys-epoch-<n>.sqlite, open every one of them from there.
+
+        A file of the same epoch is replaced. It opens as long as the epoch lives; raises `EpochTurnError`.
+        """
         with reading(self._engine) as connection:
-            return Shredded(old.number, self._epoch.number, count_keys(connection, self._epoch.number))
+            epoch = self._live(connection)
+            return back_up(connection, self._replicas.read(epoch.number, epoch.check()), folder)
+
+    def settle(self) -> None:
+        """Destroy what earlier turns left of dead epochs; raise `EpochNotDestroyedError` when some may be left."""
+        settle(self._engine, self._replicas)
 
     def _live(self, connection: Connection) -> EpochKey:
         stored = live_epoch(connection)

@@ -1,48 +1,27 @@
 """The vault: records go in sealed and come out only through a gate, and a shredded key takes them everywhere."""
 
 import hmac
-import secrets
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from itertools import groupby
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
 
 from sqlalchemy import Connection
 
 from vault import sealing
-from vault.cobblestone import bind
-from vault.epoch import PatientKey, SubKey
+from vault.attachments import attach, stream_of
+from vault.deposits import Deposit, Deposited, SubjectSeal, Supersedes, always, store
+from vault.epoch import SubKey
+from vault.errors import RecordNotFoundError
 from vault.gate import Access, Admitted, Gate, Refused
-from vault.keys import KeyTree, Shredded
+from vault.keys import KeyTree
+from vault.openings import AT_ONCE, History, Opening, PastVersion, cut_down, openings
+from vault.places import part_place
 from vault.sql.batches import in_batches
-from vault.sql.records import SealedRecord, add_records, delete_records, latest_versions, records_of
+from vault.sql.parts import parts_of
+from vault.sql.records import State, delete_records, every_version, newest_versions, version_of
 
-
-@dataclass(frozen=True, slots=True)
-class Deposit:
-    """One record to seal: the bytes as received."""
-
-    subject: str
-    category: str
-    content: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class OpenedRecord:
-    """One opened record; versions of a subject's category count from 1 in the order of deposit."""
-
-    record_id: str
-    category: str
-    version: int
-    content: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Opening:
-    """One admitted subject: what the gate said, and the records it admitted, by category and version."""
-
-    subject: str
-    admitted: Admitted
-    records: tuple[OpenedRecord, ...]
+_CATEGORY: Final = "CATEGORY"
+"""The reason where the gate said yes, but not to the category."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,34 +44,93 @@ class Vault:
         """Draw a key for each subject who has none."""
         self.keys.enrol(subjects)
 
-    def deposit(self, connection: Connection, deposits: Sequence[Deposit]) -> list[str]:
-        """Seal and store records; return their ids (16 random bytes in hex) in the same order.
+    def deposit(
+        self, connection: Connection, deposits: Sequence[Deposit], supersedes: Supersedes = always
+    ) -> list[Deposited]:
+        """Seal and store records; say of each, in order, where it lies and what became of it.
 
-        Raises `KeyNotFoundError` when a subject is not enrolled, having stored nothing.
+        Under a name, a deposit becomes the next version of the record that is there. Nothing is written when the
+        newest version has the same bytes, category and withdrawal already, so that a file can be imported again; nor
+        when `supersedes(deposit, newest content)` says that it is not newer. No other transaction may deposit for these
+        subjects meanwhile. Raises `KeyNotFoundError` when a subject is not enrolled and `DecryptionError` when what is
+        stored was altered; either way nothing was stored.
         """
-        subjects = list(dict.fromkeys(deposit.subject for deposit in deposits))
-        keys = {subject: key.sub_key(SubKey.RECORD) for subject, key in self.keys.unwrap(subjects).items()}
-        versions = latest_versions(connection, subjects)
-        records = []
-        for deposit in deposits:
-            version = versions.get((deposit.subject, deposit.category), 0) + 1
-            versions[deposit.subject, deposit.category] = version
-            records.append(self._sealed(keys[deposit.subject], deposit, version))
-        add_records(connection, records)
-        return [record.record_id for record in records]
+        return store(connection, self._seals([deposit.subject for deposit in deposits]), deposits, supersedes)
+
+    def attach(
+        self, connection: Connection, deposit: Deposit, parts: Iterable[bytes], supersedes: Supersedes = always
+    ) -> Deposited:
+        """Store a stream of bytes behind a record, `deposit`, in parts of at most 8 MiB, one in memory at a time.
+
+        As `deposit` does for one record; unchanged is what has the same header and the same stream. Raises as
+        `deposit` does, and what the stream raises: then roll back, some parts are written.
+        """
+        return attach(connection, self._seals([deposit.subject])[deposit.subject], deposit, parts, supersedes)
 
     def read(self, connection: Connection, gate: Gate, access: Access, subjects: Sequence[str]) -> Iterator[Opening]:
         """Ask the gate once, for all subjects and before this returns; then stream who was admitted, in their order.
 
-        Refused subjects yield nothing, and so do those admitted without a category that `access` requires. The
-        connection is in use until the stream ends; at most 500 subjects' records are in memory at a time. On the way
-        it raises `KeyNotFoundError`, also for who was shredded meanwhile, and `DecryptionError` for a record that was
-        moved or altered.
+        Current records only: nothing superseded, nothing withdrawn. Refused subjects yield nothing, and so do those
+        admitted without a category that `access` requires. The connection is in use until the stream ends; at most 50
+        subjects' records are in memory at a time. On the way it raises `KeyNotFoundError`, also for who was shredded
+        meanwhile, and `DecryptionError` for a record that was moved or altered.
         """
         asked = list(dict.fromkeys(subjects))
         admission = gate.admit(asked, access)
-        admitted = {subject: _cut_down(admission.get(subject), access) for subject in asked}
+        admitted = {subject: cut_down(admission.get(subject), access) for subject in asked}
         return self._stream(connection, {subject: answer for subject, answer in admitted.items() if answer})
+
+    def history(self, connection: Connection, gate: Gate, access: Access, subject: str) -> History | Refused:
+        """Ask the gate, then return every version of one subject's records, superseded and withdrawn ones too.
+
+        For the subject's own access to what is kept of them. Raises as `read` does.
+        """
+        answer = gate.admit([subject], access).get(subject)
+        admitted = cut_down(answer, access)
+        if admitted is None:
+            return _refusal(answer)
+        seal = self._seals([subject])[subject]
+        parts = parts_of(connection, subject)
+        versions = tuple(
+            PastVersion(
+                row.record_id,
+                row.category,
+                row.version,
+                State(row.state),
+                seal.opened(row),
+                parts.get((row.record_id, row.version), 0),
+            )
+            for row in every_version(connection, subject, admitted.categories)
+        )
+        return History(subject, admitted, versions)
+
+    def read_attachment(
+        self,
+        connection: Connection,
+        gate: Gate,
+        access: Access,
+        subject: str,
+        record_id: str,
+        version: int | None = None,
+    ) -> Iterator[bytes] | Refused:
+        """Ask the gate before this returns; then stream what stands behind a record, at most 8 MiB at a time.
+
+        The record's current version, or one of its `history` by number.
+
+        Raises `RecordNotFoundError`, `KeyNotFoundError`, and on the way `DecryptionError` for a part that was moved,
+        altered or taken away: only an iteration that ends without one was the whole.
+        """
+        answer = gate.admit([subject], access).get(subject)
+        admitted = cut_down(answer, access)
+        if admitted is None:
+            return _refusal(answer)
+        newest = next(iter(newest_versions(connection, [(subject, record_id)])), None)
+        header = newest if version is None else version_of(connection, subject, record_id, version)
+        if header is None or (version is None and header.state != State.CURRENT):
+            raise RecordNotFoundError("no current record of this subject has this id: list their records anew")
+        if header.category not in admitted.categories:
+            return Refused(_CATEGORY)
+        return stream_of(connection, self._seals([subject])[subject], header)
 
     def seal(self, subject: str, label: str, content: bytes, context: bytes = b"") -> bytes:
         """Seal a personal part of another table under the subject's key; `label` and `context` say where it belongs.
@@ -125,57 +163,35 @@ class Vault:
         """Return the 32-byte HMAC-SHA256 of a message that dies with the subject's key; raise `KeyNotFoundError`."""
         return hmac.digest(self.keys.unwrap([subject])[subject].sub_key(SubKey.COMMIT), message, "sha256")
 
-    def shred(self, connection: Connection, subjects: Sequence[str]) -> Shredded:
-        """Erase: delete the subjects' records here, and let their keys die with the epoch, whether or not you commit.
+    def shred(self, connection: Connection, subjects: Sequence[str]) -> int:
+        """Delete the subjects' records here, and their wrapped keys at once, whether or not you commit.
 
-        From then on no copy of either database, past or present, opens their records with the keys that exist. That
-        rests on trust in three things: that nobody kept a wrapped key of the dead epoch and can use R, that the
-        drives do not keep overwritten blocks (flash drives may), and that memory which held the keys is gone when the
-        processes that read them end. After a failure, shred again: it goes on where it stopped.
+        Returns how many keys died; asked again, none. Copies made before still hold a wrapped key: they die when the
+        epoch does (`KeyTree.turn`). From then on no copy of either database, past or present, opens these records with
+        the keys that exist. That rests on trust in three things: that nobody kept the dead epoch's key and can use R,
+        that the drives do not keep overwritten blocks (flash drives may), and that memory which held the keys is gone
+        when the processes that read them end.
         """
         delete_records(connection, subjects)
         return self.keys.shred(subjects)
 
     def _stream(self, connection: Connection, admitted: dict[str, Admitted]) -> Iterator[Opening]:
         for batch in in_batches(list(admitted)):
-            keys = self.keys.unwrap(batch)
-            categories = frozenset[str]().union(*(admitted[subject].categories for subject in batch))
-            found = groupby(records_of(connection, batch, categories), lambda record: record.subject)
-            records = {subject: list(group) for subject, group in found}
-            for subject in batch:
-                yield self._opened(keys[subject], admitted[subject], subject, records.get(subject, []))
+            keys = self._seals(batch)
+            for few in in_batches(batch, AT_ONCE):
+                yield from openings(connection, [keys[subject] for subject in few], admitted)
 
-    def _opened(self, key: PatientKey, admitted: Admitted, subject: str, found: Sequence[SealedRecord]) -> Opening:
-        secret = key.sub_key(SubKey.RECORD)
-        records = [self._unsealed(secret, record) for record in found if record.category in admitted.categories]
-        return Opening(subject, admitted, tuple(records))
-
-    def _unsealed(self, key: bytes, record: SealedRecord) -> OpenedRecord:
-        place = self._place(record.subject, record.record_id, record.version, record.category)
-        content = sealing.unseal(key, record.sealed, place)
-        return OpenedRecord(record.record_id, record.category, record.version, content)
-
-    def _sealed(self, key: bytes, deposit: Deposit, version: int) -> SealedRecord:
-        record_id = secrets.token_hex(16)
-        place = self._place(deposit.subject, record_id, version, deposit.category)
-        sealed = sealing.seal(key, deposit.content, place)
-        return SealedRecord(record_id, deposit.subject, deposit.category, version, sealed)
+    def _seals(self, subjects: Sequence[str]) -> dict[str, SubjectSeal]:
+        keys = self.keys.unwrap(list(dict.fromkeys(subjects)))
+        return {subject: SubjectSeal(self.tenant, subject, key) for subject, key in keys.items()}
 
     def _record_keys(self, parts: Sequence[Part]) -> dict[str, bytes]:
         subjects = list(dict.fromkeys(part.subject for part in parts))
         return {subject: key.sub_key(SubKey.RECORD) for subject, key in self.keys.unwrap(subjects).items()}
 
-    def _place(self, subject: str, record_id: str, version: int, category: str) -> bytes:
-        """Return a record's context: moved to any other place, it does not open."""
-        fields = (self.tenant, subject, record_id, str(version), category)
-        return bind(b"vault.record.v1", *(field.encode() for field in fields))
-
     def _part(self, subject: str, label: str, context: bytes) -> bytes:
-        return bind(b"vault.part.v1", self.tenant.encode(), subject.encode(), label.encode(), context)
+        return part_place(self.tenant, subject, label, context)
 
 
-def _cut_down(answer: Admitted | Refused | None, access: Access) -> Admitted | None:
-    """Return what the gate admits of what was asked for, None when that is not enough."""
-    if not isinstance(answer, Admitted) or not access.required <= answer.categories:
-        return None
-    return replace(answer, categories=answer.categories & (access.required | access.optional))
+def _refusal(answer: Admitted | Refused | None) -> Refused:
+    return answer if isinstance(answer, Refused) else Refused(_CATEGORY)

@@ -1,11 +1,12 @@
 """The vault's tables: sealed records in one database, wrapped keys in another that no backup of records may hold.
 
-Records and keys are found by random ids and have no row order (`WITHOUT ROWID`): a copy does not tell who came when.
+Records and keys are found by random ids and have no row order in SQLite (`WITHOUT ROWID`): a copy does not tell who
+came when. PostgreSQL's heap does; what may be read from that is in docs/threat-model.md.
 """
 
 from functools import cache
 
-from sqlalchemy import Column, Integer, LargeBinary, MetaData, String, Table, UniqueConstraint
+from sqlalchemy import Column, Integer, LargeBinary, MetaData, String, Table
 
 records_metadata = MetaData()
 keys_metadata = MetaData()
@@ -13,13 +14,24 @@ keys_metadata = MetaData()
 vault_records = Table(
     "vault_records",
     records_metadata,
+    # The subject comes first: on SQLite a person's rows lie together, and reading and shredding find them by it.
+    Column("subject", String, primary_key=True),
     Column("record_id", String(32), primary_key=True),
-    Column("subject", String, nullable=False),
+    Column("version", Integer, primary_key=True, autoincrement=False),
     Column("category", String, nullable=False),
-    Column("version", Integer, nullable=False),
+    Column("state", String(10), nullable=False),
     Column("sealed", LargeBinary, nullable=False),
-    # Its index begins with the subject: reading and shredding find their rows by it.
-    UniqueConstraint("subject", "category", "version", name="vault_records_by_subject"),
+    sqlite_with_rowid=False,
+)
+
+vault_parts = Table(
+    "vault_parts",
+    records_metadata,
+    Column("subject", String, primary_key=True),
+    Column("record_id", String(32), primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("part", Integer, primary_key=True, autoincrement=False),
+    Column("sealed", LargeBinary, nullable=False),
     sqlite_with_rowid=False,
 )
 

@@ -3,19 +3,22 @@
 The one fact that says which epoch holds is the row marked live in the keys database; it changes in one transaction.
 
 1.  Note the next epoch as a draft. After a crash from here on, its key is destroyed and nothing is lost.
-2.  Alone on the database: write the new key's replicas, wrap every key again into a new store, check all of it,
-    make the draft live and the old epoch doomed, commit. After a crash from here on, the old key is still destroyed.
+2.  Alone on the database: write the new key's replicas, wrap every key again into a new store, check all of it, write
+    it into a backup and open that, make the draft live and the old epoch doomed, commit. After a crash from here on,
+    the old key is still destroyed.
 3.  Destroy every replica of the old key, drop its store.
 
 `settle` finishes what a crash left. It runs once the live epoch's own key has been seen to open, so an old copy of the
 database, whose epoch is dead, costs nothing.
 """
 
-from collections.abc import Collection
+from dataclasses import dataclass
 from itertools import zip_longest
+from pathlib import Path
 
 from sqlalchemy import Connection, Engine
 
+from vault.backup import back_up
 from vault.epoch import EpochKey
 from vault.errors import EpochTurnError, KeyTreeExistsError, ReplicaMissingError
 from vault.replicas import Replicas
@@ -47,8 +50,20 @@ def first_epoch(engine: Engine, replicas: Replicas) -> EpochKey:
         return _begin(connection, replicas, draft)
 
 
-def turn(engine: Engine, replicas: Replicas, old: EpochKey, without: Collection[str]) -> EpochKey:
-    """Move every key but those of `without` into a new epoch and destroy the old one; return the new epoch's key.
+@dataclass(frozen=True, slots=True)
+class Moving:
+    """Which keys move (`keep`, None is all) and the folder that gets a backup of them (None is none)."""
+
+    keep: frozenset[str] | None = None
+    backup: Path | None = None
+
+    def stays(self, subject: str) -> bool:
+        """Say whether a subject's key moves to the new epoch."""
+        return self.keep is None or subject in self.keep
+
+
+def turn(engine: Engine, replicas: Replicas, old: EpochKey, moving: Moving) -> tuple[EpochKey, int]:
+    """Move keys into a new epoch and destroy the old one; return the new epoch's key and how many keys it holds.
 
     Raises `ReplicaMissingError` before anything is done, `EpochTurnError` when the old epoch still holds, and
     `EpochNotDestroyedError` when the new one does but a copy of the old key may be left.
@@ -59,10 +74,13 @@ def turn(engine: Engine, replicas: Replicas, old: EpochKey, without: Collection[
     with writing(engine) as connection:
         _require_draft(connection, draft, old.number)
         new = _begin(connection, replicas, draft)
-        _rewrap(connection, old, new, without)
-        _verify(connection, old, replicas.read(draft, new.check()), without)
+        _rewrap(connection, old, new, moving)
+        stored = replicas.read(draft, new.check())
+        live_keys = _verify(connection, old, stored, moving)
+        if moving.backup is not None:
+            back_up(connection, stored, moving.backup)
     settle(engine, replicas)
-    return new
+    return new, live_keys
 
 
 def settle(engine: Engine, replicas: Replicas) -> None:
@@ -98,22 +116,28 @@ def _begin(connection: Connection, replicas: Replicas, number: int) -> EpochKey:
     return key
 
 
-def _rewrap(connection: Connection, old: EpochKey, new: EpochKey, without: Collection[str]) -> None:
+def _rewrap(connection: Connection, old: EpochKey, new: EpochKey, moving: Moving) -> None:
     for batch in every_key(connection, old.number):
         moved = [
-            WrappedKey(key.subject, new.wrap(key.subject, old.unwrap(key.subject, key.wrapped)), key.check)
-            for key in batch
-            if key.subject not in without
+            WrappedKey(subject, new.wrap(subject, old.unwrap(subject, wrapped)), check)
+            for subject, wrapped, check in batch
+            if moving.stays(subject)
         ]
         add_keys(connection, new.number, moved)
 
 
-def _verify(connection: Connection, old: EpochKey, new: EpochKey, without: Collection[str]) -> None:
-    """Walk both stores side by side: each key that stays opens in the new one, and is the same by its check value."""
-    staying = (key for batch in every_key(connection, old.number) for key in batch if key.subject not in without)
+def _verify(connection: Connection, old: EpochKey, new: EpochKey, moving: Moving) -> int:
+    """Walk both stores side by side: each key that stays opens in the new one, and is the same by its check value.
+
+    Returns how many there are.
+    """
+    staying = (key for batch in every_key(connection, old.number) for key in batch if moving.stays(key.subject))
     moved = (key for batch in every_key(connection, new.number) for key in batch)
+    count = 0
     for before, after in zip_longest(staying, moved):
         if before is None or after is None or before.subject != after.subject:
             raise EpochTurnError("the new epoch's store does not hold the keys that stay")
         if new.unwrap(after.subject, after.wrapped).check() != before.check:
             raise EpochTurnError("a key changed on its way into the new epoch")
+        count += 1
+    return count

@@ -5,7 +5,7 @@ EIP-2098 compact signatures: r (32 bytes) || s (32 bytes) with the y parity in t
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Self
 
@@ -21,6 +21,7 @@ from consent.domain.typed_data import Address
 _ORDER: Final = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 _PARITY: Final = 1 << 255
 _LOG_KEY: Final = b"consentry/log-key/v1"
+_OPERATOR_KEY: Final = b"consentry/operator-key/v1"
 
 
 class LogKeyError(ConsentError):
@@ -66,10 +67,24 @@ def _address(key: PublicKey) -> Address:
 
 
 @dataclass(frozen=True, slots=True)
-class LogKey:
-    """The Ed25519 key that signs checkpoints and receipts."""
+class SigningKey:
+    """An Ed25519 key."""
 
-    _key: Ed25519PrivateKey
+    _key: Ed25519PrivateKey = field(repr=False)
+
+    @property
+    def public_key(self) -> bytes:
+        """The 32-byte public key."""
+        return self._key.public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
+
+    def sign(self, message: bytes) -> bytes:
+        """Return the 64-byte signature of `message`."""
+        return self._key.sign(message)
+
+
+@dataclass(frozen=True, slots=True)
+class LogKey(SigningKey):
+    """The Ed25519 key that signs checkpoints and receipts."""
 
     @classmethod
     def create(cls, path: Path, wrap: Callable[[bytes, bytes], bytes]) -> Self:
@@ -91,14 +106,15 @@ class LogKey:
             raise LogKeyError("the log key's file is missing: restore it from its other copy") from error
         return cls(Ed25519PrivateKey.from_private_bytes(unwrap(_LOG_KEY, wrapped)))
 
-    @property
-    def public_key(self) -> bytes:
-        """The 32-byte public key."""
-        return self._key.public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
 
-    def sign(self, message: bytes) -> bytes:
-        """Return the 64-byte signature of `message`."""
-        return self._key.sign(message)
+@dataclass(frozen=True, slots=True)
+class OperatorKey(SigningKey):
+    """The Ed25519 key with which one operator approves requests; nobody else holds its file's passphrase."""
+
+    @classmethod
+    def derived(cls, derive: Callable[[bytes], bytes]) -> Self:
+        """Return the key that belongs to an operator's own root key; `derive(context)` gives 32 bytes of it."""
+        return cls(Ed25519PrivateKey.from_private_bytes(derive(_OPERATOR_KEY)))
 
 
 def verifies(public_key: bytes, message: bytes, signature: bytes) -> bool:

@@ -8,18 +8,13 @@ from typing import Annotated
 
 import typer
 
+from consent.cli import people_commands, upkeep_commands
+from consent.cli.app import Home, app
 from consent.cli.errors import told
 
-app = typer.Typer(
-    help="Patients hold the say over their health records.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
-Home = Annotated[Path, typer.Argument(help="The installation's folder.")]
+__all__ = ["app", "main", "people_commands", "upkeep_commands"]
+
 Port = Annotated[int, typer.Option(min=1, max=65535)]
-Subject = Annotated[str, typer.Option(help="The person's SubjectId.")]
-Identifier = Annotated[str, typer.Option(help="The hospital's own identifier of the person, `system|value`.")]
 DEMO_HOME = Path("var/demo")
 
 
@@ -42,19 +37,6 @@ def init(home: Home) -> None:
 
     wiring.create(Settings.read(home))
     typer.echo(f"A new installation is in {home}. Keep {home}/operator apart from every backup of the databases.")
-
-
-@app.command(name="import")
-def import_(
-    home: Home,
-    files: Annotated[
-        list[Path], typer.Argument(help="FHIR R4 Bundles as JSON, one patient each.", exists=True, dir_okay=False)
-    ],
-) -> None:
-    """Import patients' FHIR R4 Bundles: all of the named files, or none."""
-    from consent.cli.records import run
-
-    run(home, files)
 
 
 @app.command()
@@ -170,27 +152,6 @@ def rotate(
     if role not in set(Role):
         raise typer.BadParameter("a role is operator, relayer, custodian or anchor")
     run(home, Role(role))
-
-
-@app.command()
-def consents(home: Home, subject: Subject = "", identifier: Identifier = "") -> None:
-    """List what one person allows, and how each consent stands."""
-    from consent.cli.stops import show
-
-    show(home, subject, identifier)
-
-
-@app.command()
-def stop(
-    home: Home,
-    subject: Subject = "",
-    identifier: Identifier = "",
-    consent: Annotated[list[str] | None, typer.Option(help="A consent's id; repeatable. Without it, all.")] = None,
-) -> None:
-    """Stop a person's consents at once, without any key of theirs and whether or not the chain is there."""
-    from consent.cli.stops import stop as run
-
-    run(home, subject, identifier, consent or [])
 
 
 def main() -> None:

@@ -21,7 +21,7 @@ from consent.domain.hashing import Json
 from consent.ports import Job, JobState
 from consent.services.studies.training_job import training_job
 from consent.services.working import Attempt, Worker
-from consent.settings import Settings, SettingsError
+from consent.settings import Databases, Settings, SettingsError
 
 POLL_SECONDS: Final = 1.0
 WATCH_SECONDS: Final = 0.2
@@ -69,7 +69,7 @@ def train(home: Path, study: str, dictionary: Path, rounds: int | None, *, wait:
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError("the dictionary cannot be read: name a TOML file in UTF-8") from error
     chosen: dict[str, Json] = {} if rounds is None else {"rounds": rounds}
-    with wiring.opened_records(home) as store:
+    with wiring.opened_records(home, Databases.read()) as store:
         job = training_job(study, text, chosen, wiring.utc_now())
         with store.begin() as unit:
             unit.jobs.add(job)
@@ -102,7 +102,7 @@ def show(home: Path) -> None:
     """List all jobs, newest first."""
     kept_whole = [Column(name, no_wrap=True) for name in ("job", "kind", "state", "queued")]
     table = Table(*kept_whole, "why", box=SIMPLE)
-    with wiring.opened_records(home) as store, store.reading() as unit:
+    with wiring.opened_records(home, Databases.read()) as store, store.reading() as unit:
         for job in unit.jobs.everything():
             queued = datetime.fromtimestamp(job.created, UTC)
             table.add_row(job.id, job.kind, _state_of(job), f"{queued:%m-%d %H:%M}Z", job.failure)
@@ -117,7 +117,7 @@ def _state_of(job: Job) -> str:
 
 def cancel(home: Path, job_id: str) -> None:
     """Cancel a job that is not over; one that runs ends at its next step."""
-    with wiring.opened_records(home) as store, store.begin() as unit:
+    with wiring.opened_records(home, Databases.read()) as store, store.begin() as unit:
         state = unit.jobs.cancel(job_id, int(wiring.utc_now().timestamp()))
     told = {JobState.CANCELLED: "It is cancelled.", JobState.RUNNING: "Asked its worker; it ends at its next step."}
     Console().print(told.get(state, f"It is over already: {state.value}."))

@@ -16,13 +16,21 @@ from consent.adapters.logging_json import configure, logger
 from consent.adapters.node_chain import connected, deploy
 from consent.adapters.registries import CONTRACTS
 from consent.domain.entry import Action, Entry
-from consent.domain.errors import LedgerError, LedgerRejectedError, LedgerUnavailableError, RecordsUnavailableError
+from consent.domain.errors import (
+    LedgerError,
+    LedgerRejectedError,
+    LedgerUnavailableError,
+    LogForkError,
+    RecordsUnavailableError,
+)
+from consent.domain.stop_list import StopListError
 from consent.ports import Role
-from consent.services.log import LogForkError
 from consent.settings import Settings
 from consent.wiring import LedgerRoom
+from vault import VaultError
 
 ANCHOR_SECONDS = 3600
+HOUSE_SECONDS = 30
 IDLE_SECONDS = 1.0
 LONGEST_PAUSE = 30.0
 WEI = 10**18
@@ -55,6 +63,7 @@ class LedgerLoop:
         self._stopping = stopping
         self._pause = IDLE_SECONDS
         self._anchor_at = 0.0
+        self._house_at = 0.0
         self._log = logger()
 
     def run(self) -> None:
@@ -69,8 +78,9 @@ class LedgerLoop:
         try:
             try:
                 published = self._room.relayer.step(wiring.utc_now())
-            finally:  # one role that is held up does not hold up the anchor's
+            finally:  # one role that is held up does not hold up the anchor's, nor erasures
                 self._anchor()
+                self._keep_house()
         except (LedgerUnavailableError, RecordsUnavailableError) as error:
             self._log.warning("ledger unavailable", error=error)
             self._pause = min(LONGEST_PAUSE, self._pause * 2)
@@ -89,6 +99,20 @@ class LedgerLoop:
             self._log.error("ledger differs", block=head.block.number)
             return LONGEST_PAUSE
         return 0.0 if acted else IDLE_SECONDS
+
+    def _keep_house(self) -> None:
+        """Take erasures further and turn the epoch when it is due; what is in the way is said, and tried again."""
+        now = wiring.utc_now().timestamp()
+        if now < self._house_at:
+            return
+        self._house_at = now + HOUSE_SECONDS
+        try:
+            steps = self._room.keep_house()
+        except (VaultError, StopListError) as error:
+            self._log.error("erasures wait", error=error)
+            return
+        if steps:
+            self._log.info("erasures went on", count=steps)
 
     def _anchor(self) -> None:
         now, head = wiring.utc_now().timestamp(), self._room.follower.head

@@ -12,7 +12,7 @@ from consent.adapters.chain_keys import ChainKeys
 from consent.domain.entry import Action, Entry
 from consent.domain.errors import LedgerMismatchError, LedgerUnavailableError
 from consent.ports import Role
-from consent.settings import Settings, SettingsError
+from consent.settings import Databases, Settings, SettingsError
 from consent.wiring import Places
 
 
@@ -41,7 +41,7 @@ def run(home: Path, role: Role) -> None:
 
 def _require_settled(home: Path, role: Role) -> None:
     """Raise while something that the old key signed is on its way: nobody else could see it through."""
-    with wiring.opened_records(home) as store, store.reading() as unit:
+    with wiring.opened_records(home, Databases.read()) as store, store.reading() as unit:
         if unit.transactions.pending(role):
             raise LedgerUnavailableError(
                 "something of this role is on its way to the chain: let the ledger finish it first"

@@ -17,7 +17,7 @@ from consent.adapters.sql import SqlStore, open_records
 from consent.adapters.sql.conditions import SqlConditions
 from consent.cli.supervise import Supervisor
 from consent.services.health import Health, Limits
-from consent.settings import SettingsError, max_staleness
+from consent.settings import Databases, SettingsError, max_staleness
 from consent.web import create_app
 from vault import open_keys
 
@@ -75,12 +75,13 @@ def web(home: Path, port: int) -> None:
     """Answer over HTTP on this machine until interrupted: the auditors' door, and how the deployment is."""
     _require_free(port)
     configure("web")
-    places = wiring.Places(home)
+    places = wiring.Places(home, Databases.read())
     identity = wiring.read_identity(places.public)
     store = SqlStore(open_records(places.records, read_only=True))
     schemas = {"records": partial(migrations.at_head, store.engine, "records")}
-    if places.keys.is_file():  # opening one that is not there would make it
+    if not wiring.is_absent(places.keys):  # opening one that is not there would make it
         schemas["keys"] = partial(migrations.at_head, open_keys(places.keys), "keys")
     limits = Limits(head_age=max_staleness())
     health = Health(SqlConditions(store), wiring.utc_now, places.root_key, schemas, limits)
-    LocalServer(create_app(store, identity.origin, identity.public_key, health), port).run()
+    with wiring.occupied(places):
+        LocalServer(create_app(store, identity.origin, identity.public_key, health), port).run()

@@ -19,7 +19,7 @@ def show(home: Path, subject: str, identifier: str) -> None:
     """List a person's consents: id, study, until when, and how each stands."""
     table = Table(Column("consent", no_wrap=True), "study", "until", "now", box=SIMPLE)
     with wiring.opened(Settings.read(home)) as installation:
-        person = _person(installation, subject, identifier)
+        person = person_of(installation, subject, identifier)
         standing = installation.projection.standings()
         for entry in installation.book.entries(person):
             expires, revoked = standing(entry.patient, entry.commitment)
@@ -36,7 +36,7 @@ def stop(home: Path, subject: str, identifier: str, consents: list[str]) -> None
     Log and receipts say that the operator stopped them: whoever runs this holds the operator's passphrase.
     """
     with wiring.opened(Settings.read(home)) as installation:
-        person = _person(installation, subject, identifier)
+        person = person_of(installation, subject, identifier)
         running = [entry.id for entry in installation.book.entries(person) if not entry.stopped]
         receipts = installation.granting.stop(person, consents or running, wiring.utc_now(), "operator")
         for receipt in receipts:
@@ -45,7 +45,8 @@ def stop(home: Path, subject: str, identifier: str, consents: list[str]) -> None
     Console(stderr=True).print(f"Stopped now: {len(receipts)}. The chain follows within a day; keep the receipts.")
 
 
-def _person(installation: Installation, subject: str, identifier: str) -> SubjectId:
+def person_of(installation: Installation, subject: str, identifier: str) -> SubjectId:
+    """Return whom these name; raise `UnknownPatientError`."""
     found = installation.records.subject_of(identifier) if identifier else SubjectId(subject)
     if found is None or not installation.records.is_enrolled(found):
         raise UnknownPatientError("no such person is enrolled here: check the SubjectId or the identifier")

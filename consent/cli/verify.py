@@ -28,6 +28,7 @@ from consent.services.auditing import (
     audit_release,
     waiting_acts,
 )
+from consent.settings import Databases
 from consent.wiring import AuditRoom
 
 VERDICTS = {True: "[green]holds[/]", False: "[red]FAILS[/]", None: "[yellow]open [/]"}
@@ -56,7 +57,7 @@ class Held:
 def run(home: Path, held: Held, rpc: str = "") -> None:
     """Print each finding; exit 6 naming the first that does not hold."""
     console = Console()
-    with wiring.opened_for_audit(home, rpc) as room:
+    with wiring.opened_for_audit(home, rpc, Databases.read()) as room:
         findings = []
         for finding in _findings(room, held):
             line = f"{VERDICTS[finding.holds]}  {finding.name:<21} {finding.seen}"
@@ -79,7 +80,7 @@ def _findings(room: AuditRoom, held: Held) -> Iterator[Finding]:
         yield from _log_findings(room, held, unit)
         acts = read_acts(unit.log)
         yield from audit_acts(acts, unit.patients)
-        waiting = waiting_acts(unit.outbox, room.ledger.domain, room.recover)
+        waiting = waiting_acts(unit.outbox)
         replayed = Replayed(chain, acts, unit.log.leaves(), waiting, int(wiring.utc_now().timestamp()))
     receipts = _receipts(held.receipts) if held.receipts else []
     if receipts:

@@ -9,6 +9,7 @@ from pathlib import Path
 from consent.adapters.sql import SqlStore, open_records
 from consent.settings import Settings
 from consent.wiring import Places, read_identity
+from consent.wiring.places import KEYS_FILE, RECORDS_FILE
 from vault import Access, Admission, Admitted, KeyTree, PassphraseFile, Vault, VaultError, open_keys
 
 
@@ -24,10 +25,10 @@ class EverOpenGate:
 
 
 def copy_databases(places: Places, into: Path) -> None:
-    """Copy both databases as a backup would, whole and consistent."""
+    """Copy both databases, which are files, as a backup would, whole and consistent."""
     into.mkdir(parents=True)
-    for database in (places.records, places.keys):
-        source, target = sqlite3.connect(database), sqlite3.connect(into / database.name)
+    for name in (RECORDS_FILE, KEYS_FILE):
+        source, target = sqlite3.connect(places.home / name), sqlite3.connect(into / name)
         with source, target:
             source.backup(target)
         source.close()
@@ -56,7 +57,7 @@ class Adversary:
         shutil.rmtree(self.workspace, ignore_errors=True)
         self.workspace.mkdir(parents=True)
         replicas = [Path(shutil.copytree(path, self.workspace / path.name)) for path in self.settings.replicas]
-        for name in (places.records.name, places.keys.name):
+        for name in (RECORDS_FILE, KEYS_FILE):
             shutil.copy(databases / name, self.workspace / name)
         try:
             return self._read(places, replicas)
@@ -64,8 +65,8 @@ class Adversary:
             return False
 
     def _read(self, places: Places, replicas: Sequence[Path]) -> bool:
-        engine = open_keys(self.workspace / places.keys.name)
-        store = SqlStore(open_records(self.workspace / places.records.name))
+        engine = open_keys(self.workspace / KEYS_FILE)
+        store = SqlStore(open_records(self.workspace / RECORDS_FILE))
         try:
             root = PassphraseFile.open(places.root_key, self.settings.passphrase)
             vault = Vault(tenant := read_identity(places.public).tenant, KeyTree.open(engine, root, replicas, tenant))

@@ -17,7 +17,7 @@ from rich.console import Console
 from analytics import Dictionary, Model, Parameters, fit
 from consent import wiring
 from consent.adapters.chain_store import require_unlocked
-from consent.adapters.fhir import read_bundles
+from consent.adapters.fhir import read
 from consent.demo.adversary import Adversary, copy_databases
 from consent.demo.choices import agrees, chosen_terms
 from consent.demo.narration import Narrator
@@ -28,9 +28,12 @@ from consent.domain.errors import ConsentError
 from consent.domain.grant import BATCH_LIMIT
 from consent.domain.hashing import Json
 from consent.domain.receipt import Receipt
+from consent.domain.request_file import RequestFile
 from consent.domain.study import Study
+from consent.domain.subject_request import RequestAction, SubjectRequest
 from consent.domain.terms import Category, Operation, StudyReference, SubjectId, Window
 from consent.services.auditing import Evidence, audit_chain, audit_release, rows_without_consent
+from consent.services.received import ReceivedResource
 from consent.services.relayer import Published
 from consent.services.studies.serving import ModelRefusedError, load_active
 from consent.services.studies.training import Trained
@@ -42,6 +45,7 @@ logger = logging.getLogger(__name__)
 
 STUDY_ID = "death-within-180-days"
 STOPPING = 300
+IMPORTED_AT_ONCE = 5000
 WITHOUT_KEY = 10
 """Of those who stop, one in so many has lost their key: stopping needs none."""
 TEXT = """This study asks whether the records of seriously ill people can teach a computer to tell how likely death
@@ -139,18 +143,20 @@ def _study(dictionary: Dictionary) -> Study:
 def _import(story: Story, installation: LedgerRoom, patients: int | None) -> None:
     """Step 1: FHIR bundles are validated, split by category and sealed."""
     bundles = list(islice(support2.bundles(), patients))
-    records = 0
+    records, people = 0, dict[str, None]()
     with story.narrator.step("The hospital imports its patients", len(bundles)) as telling:
-        people = read_bundles(bundles)
-        while received := list(islice(people, 500)):
-            subjects = installation.records.deposit(received, wiring.utc_now())
-            story.cast.identifiers.update(zip(subjects, (person.identifier for person in received), strict=True))
-            records += sum(len(person.contents) for person in received)
-            telling.advance(len(received))
+        resources = (one for one in read(bundles) if isinstance(one, ReceivedResource))
+        while received := list(islice(resources, IMPORTED_AT_ONCE)):
+            installation.records.deposit(received, wiring.utc_now())
+            known, records = len(people), records + len(received)
+            people |= dict.fromkeys(resource.person[0] for resource in received)
+            telling.advance(len(people) - known)
+        found = installation.records.subjects_of(list(people))
+        story.cast.identifiers = {subject: identifier for identifier, subject in found.items()}
         telling.say(
-            f"{len(bundles):,} patients, {records:,} records validated as FHIR R4 and sealed, a key for each person"
+            f"{len(people):,} patients, {records:,} resources validated as FHIR R4 and sealed, a key for each person"
         )
-    story.summary["patients"] = len(bundles)
+    story.summary |= {"patients": len(people), "records": records}
 
 
 def _enrol(story: Story, installation: LedgerRoom) -> None:
@@ -298,7 +304,12 @@ def _erase(story: Story, installation: LedgerRoom, subject: SubjectId) -> None:
     with story.narrator.step("One person asks to be erased") as telling:
         copy_databases(installation.places, copy)
         opened_before = adversary.opens(copy)
-        _keep(story, [installation.erasure.erase(subject)])
+        _keep(story, [installation.erasures.request(_asked(story, installation, subject))])
+        installation.relayer.publish(wiring.utc_now)
+        installation.anchoring.step(int(wiring.utc_now().timestamp()))
+        installation.relayer.publish(wiring.utc_now)
+        installation.keep_house()
+        _keep(story, [installation.erasures.receipt(subject)])
         copy_databases(installation.places, now)
         story.summary |= {
             "erased_unreadable": opened_before and not adversary.opens(now),
@@ -311,6 +322,13 @@ def _erase(story: Story, installation: LedgerRoom, subject: SubjectId) -> None:
             "with every key that is left, neither it nor the databases do"
         )
     _checkpoint(story, installation)
+
+
+def _asked(story: Story, installation: LedgerRoom, subject: SubjectId) -> RequestFile:
+    """Return what the patient's own key signs."""
+    now, nonce = int(wiring.utc_now().timestamp()), secrets.token_hex(16)
+    request = SubjectRequest(RequestAction.ERASE, subject, installation.log.origin, now, nonce)
+    return RequestFile(request, story.cast.wallets[subject].request(request, installation.domain))
 
 
 def _audit(story: Story) -> None:

@@ -20,6 +20,8 @@ from consent.domain.grant import (
     certificate_digest,
     revocation_digest,
 )
+from consent.domain.request_file import PatientSignature
+from consent.domain.subject_request import SubjectRequest
 from consent.domain.terms import SubjectId, Terms
 from consent.domain.typed_data import SigningDomain
 from consent.services.granting import Submission
@@ -66,6 +68,10 @@ class Wallet:
         """Take a consent back."""
         key = self.consent_key(number)
         return SignedRevocation(commitment, key.address, key.sign(revocation_digest(domain, commitment, key.address)))
+
+    def request(self, request: SubjectRequest, domain: SigningDomain) -> PatientSignature:
+        """Ask to be erased or to have all records: sign with the enrolment key."""
+        return PatientSignature(self.enrolment_key.sign(request.digest(domain)))
 
 
 def _expand(seed: bytes, info: bytes) -> bytes:

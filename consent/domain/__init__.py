@@ -8,5 +8,7 @@
 | `history` | the registry's events and the hash they fold to |
 | `registry`, `model_registry`, `log_anchor`, `held_role` | what each contract takes and refuses, without a chain |
 | `merkle`, `checkpoint`, `entry` | the log and its proofs |
+| `subject_request`, `operator_change`, `request_file` | what patients and operators ask for and approve |
+| `stop_list` | what a restored backup must not forget |
 | `receipt`, `manifest`, `identity` | what a patient keeps, what a model answers for |
 """

@@ -96,6 +96,8 @@ _CATEGORY_WORDS: Final = {
     Category.ASSESSMENTS: "doctors' assessments",
     Category.OUTCOMES: "survival",
     Category.NOTES: "doctors' notes",
+    Category.ENCOUNTERS: "visits and stays",
+    Category.CARE_PLANS: "care plans",
 }
 
 # Not strftime's: a signed sentence must not depend on the locale of the machine that renders it.

@@ -27,7 +27,11 @@ class Action(StrEnum):
     RELEASE = "release"
     RETIRE = "retire"
     ERASE = "erase"
+    HOLD = "hold"
+    ACCESS = "access"
+    KEYS = "keys"
     LEDGER = "ledger"
+    OPERATOR = "operator"
 
 
 PERMIT = "PERMIT"

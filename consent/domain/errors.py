@@ -33,6 +33,10 @@ class RecordsUnavailableError(ConsentError):
     """The records database is busy, damaged or refuses a row; nothing of the transaction was kept, try again."""
 
 
+class LogForkError(ConsentError):
+    """The log was cut or altered since it was last signed; restore it from a copy, nothing more is signed till then."""
+
+
 class JobError(ConsentError):
     """The root of why a job does not go on."""
 

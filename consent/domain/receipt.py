@@ -14,6 +14,7 @@ from consent.domain.terms import SubjectId
 
 PREFIX: Final = b"consentry/receipt/v1\n"
 _HEX_DIGITS: Final = {"commitment": (0, 64), "patient": (0, 40), "leaf": (64,), "signature": (0, 128)}
+_OPTIONAL: Final = "attested"
 _WHOLE_BELOW: Final = 2**53
 """JSON's whole numbers are exact below this (RFC 8785)."""
 
@@ -36,6 +37,7 @@ class Receipt:
         time: Unix seconds.
         index: the entry's place in the log.
         leaf: the entry's leaf hash, 64 hex digits.
+        attested: of a final erasure, what is attested and what that rests on; the field is left out where empty.
         signature: Ed25519 by the log key, 128 hex digits.
     """
 
@@ -49,6 +51,7 @@ class Receipt:
     index: int
     leaf: str
     signature: str = ""
+    attested: str = ""
 
     def signed_bytes(self) -> bytes:
         """Return what the log key signs."""
@@ -56,12 +59,13 @@ class Receipt:
 
     def to_json(self) -> dict[str, Json]:
         """Return the receipt as JSON values."""
-        return {name: getattr(self, name) for name in self.__slots__}
+        value: dict[str, Json] = {name: getattr(self, name) for name in self.__slots__}
+        return value if self.attested else {name: member for name, member in value.items() if name != _OPTIONAL}
 
     @classmethod
     def from_json(cls, value: Json) -> "Receipt":
         """Read a receipt back; raise `InvalidReceiptError` on missing, unknown or wrongly typed fields."""
-        if not isinstance(value, Mapping) or set(value) != set(cls.__slots__):
+        if not isinstance(value, Mapping) or {*value, _OPTIONAL} != set(cls.__slots__) or value.get(_OPTIONAL) == "":
             raise InvalidReceiptError("a receipt of version 1 has exactly the published fields")
         for name, member in value.items():
             if not _is_sound(name, member):

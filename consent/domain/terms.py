@@ -52,6 +52,8 @@ class Category(StrEnum):
     ASSESSMENTS = "assessments"
     OUTCOMES = "outcomes"
     NOTES = "notes"
+    ENCOUNTERS = "encounters"
+    CARE_PLANS = "care-plans"
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ DETAILS_TYPE: Final = "Details(string who,string what,string why,string until,by
 GRANT_TYPE: Final = "Grant(Details details,address patient,uint64 expires,uint64 publish_by)" + DETAILS_TYPE
 REVOCATION_TYPE: Final = "Revocation(bytes32 commitment,address patient)"
 CERTIFICATE_TYPE: Final = "AddressCertificate(string subject,address patient)"
+REQUEST_TYPE: Final = "SubjectRequest(string action,string subject,string origin,uint64 requested,bytes16 nonce)"
 NAME: Final = "Consentry"
 VERSION: Final = "1"
 

@@ -1,5 +1,6 @@
 """What the services ask of the world. Each protocol has one suite of tests that every adapter passes."""
 
+from consent.ports.archive import LogArchive
 from consent.ports.health import Condition, Conditions
 from consent.ports.jobs import MAX_ATTEMPTS, WORN_OUT, Job, Jobs, JobState, Progress
 from consent.ports.ledger import (
@@ -22,7 +23,16 @@ from consent.ports.ledger import (
     Stops,
     Transaction,
 )
-from consent.ports.outbox import Errand, ModelAct, ModelActs, Outbox, OutboxItem, SentTransaction, Transactions
+from consent.ports.outbox import (
+    Errand,
+    ModelAct,
+    ModelActs,
+    OutboxItem,
+    OutboxRow,
+    OutboxRows,
+    SentTransaction,
+    Transactions,
+)
 from consent.ports.projection import (
     KeptBlock,
     Key,
@@ -31,6 +41,7 @@ from consent.ports.projection import (
     Projection,
     ProjectionHead,
 )
+from consent.ports.stop_list import StopList
 from consent.ports.store import (
     AuditLog,
     Consents,
@@ -67,13 +78,15 @@ __all__ = [
     "KeptBlock",
     "Key",
     "Ledger",
+    "LogArchive",
     "Mined",
     "ModelAct",
     "ModelActs",
     "ModelChange",
     "ModelStatus",
-    "Outbox",
     "OutboxItem",
+    "OutboxRow",
+    "OutboxRows",
     "Outcome",
     "Patient",
     "Patients",
@@ -89,6 +102,7 @@ __all__ = [
     "SentTransaction",
     "Signer",
     "StatusChange",
+    "StopList",
     "Stops",
     "Store",
     "StoredConsent",

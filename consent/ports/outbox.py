@@ -1,6 +1,9 @@
-"""What is acknowledged and on its way to the chain."""
+"""What is acknowledged and on its way to the chain.
 
-from collections.abc import Sequence
+A row of the database names nobody: `consent.services.outbox` seals an `OutboxItem` into an `OutboxRow` and opens it.
+"""
+
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -19,7 +22,7 @@ class Errand(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class OutboxItem:
-    """One signed act on its way to the ledger. It names no subject, and its place tells no order.
+    """One signed act on its way to the ledger, in clear: in memory only.
 
     Attributes:
         errand: what is to be done.
@@ -43,32 +46,61 @@ class OutboxItem:
     nonce: int | None = None
 
 
-class Outbox(Protocol):
-    """What is acknowledged and not yet final on the ledger."""
+@dataclass(frozen=True, slots=True)
+class OutboxRow:
+    """One item at rest. Whoever has no key of its epoch learns what is to be done and when, and not about whom.
 
-    def add(self, items: Sequence[OutboxItem]) -> None:
-        """Queue items; one that is queued already stays as it is."""
+    Attributes:
+        id: 32-byte MAC of errand, address and commitment: which item this is, and the order of the rows.
+        owner: 32-byte MAC of the subject, whose items have one slot each.
+        errand: what is to be done.
+        due: the slot.
+        nonce: of the transaction that carries it, None while none does.
+        epoch: the number of the epoch under whose key all this is; the row dies with it.
+        sealed: the rest of the item.
+    """
 
-    def due(self, errand: Errand, now: int, limit: int) -> Sequence[OutboxItem]:
-        """Return up to `limit` items of one kind that are due and in no transaction, by slot, then by commitment."""
+    id: bytes
+    owner: bytes
+    errand: Errand
+    due: int
+    nonce: int | None
+    epoch: int
+    sealed: bytes
 
-    def slots(self, addresses: Sequence[Address]) -> Sequence[int]:
-        """Return the slots of all items that wait for these addresses."""
 
-    def carry(self, errand: Errand, keys: Sequence[tuple[Address, bytes]], nonce: int | None) -> int:
-        """Note which transaction carries these items (None: none does any more); return how many of them wait."""
+class OutboxRows(Protocol):
+    """What is acknowledged and not yet final on the ledger, at rest."""
+
+    def add(self, rows: Sequence[OutboxRow]) -> None:
+        """Store rows; one that is there already stays as it is."""
+
+    def due(self, epoch: int, errand: Errand, now: int, limit: int) -> Sequence[OutboxRow]:
+        """Return up to `limit` rows of one kind that are due and in no transaction, by slot, then by id."""
+
+    def slots(self, owner: bytes) -> Sequence[int]:
+        """Return the slots of all rows of one owner."""
+
+    def carry(self, ids: Sequence[bytes], nonce: int | None) -> int:
+        """Note which transaction carries these rows (None: none does any more); return how many of them there are."""
 
     def release(self, errand: Errand, nonce: int) -> None:
-        """Take the items of a transaction out of it: they are to be sent again, or are done."""
+        """Take the rows of a transaction out of it: they are to be sent again, or are done."""
 
-    def remove(self, errand: Errand, keys: Sequence[tuple[Address, bytes]]) -> None:
-        """Forget items, by patient address and commitment, that the ledger holds or that it will never take."""
+    def remove(self, ids: Sequence[bytes]) -> None:
+        """Delete rows."""
 
-    def everything(self) -> Sequence[OutboxItem]:
-        """Return all items, in the order of their commitments."""
+    def everything(self) -> Sequence[OutboxRow]:
+        """Return all rows, by id."""
+
+    def outside(self, epoch: int) -> int:
+        """Return how many rows are of another epoch than this one."""
+
+    def waiting(self) -> Mapping[Errand, int]:
+        """Return how many rows there are of each kind, 0 too."""
 
     def size(self) -> int:
-        """Return how many items wait."""
+        """Return how many rows there are."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,12 +78,6 @@ class ProjectionHead:
 class Projection(Protocol):
     """Our copy of the registries' state. The ledger's process writes it, every other reads it."""
 
-    def expect(self, keys: Sequence[Key]) -> None:
-        """Say which commitments are ours, as they are accepted; strangers' are folded and not stored."""
-
-    def newcomers(self) -> Sequence[Key]:
-        """Return what is ours and was in no reading yet."""
-
     def head(self) -> ProjectionHead | None:
         """Return how far the copy goes, None before the first read."""
 
@@ -97,7 +91,7 @@ class Projection(Protocol):
         """Keep these blocks' hashes and no others."""
 
     def changed_since(self, generation: int) -> Iterator[ProjectedGrant]:
-        """Yield the rows of later generations; of 0, all rows that were in a reading."""
+        """Yield the rows of later generations; of 0, all rows."""
 
     def models(self) -> Sequence[ProjectedModel]:
         """Return every model hash that the ledger knows."""

@@ -10,7 +10,7 @@ from consent.domain.study import Study
 from consent.domain.terms import SubjectId
 from consent.domain.typed_data import Address
 from consent.ports.jobs import Jobs
-from consent.ports.outbox import ModelActs, Outbox, Transactions
+from consent.ports.outbox import ModelActs, OutboxRows, Transactions
 from consent.ports.projection import Projection
 
 
@@ -34,10 +34,9 @@ class Recovery(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Patient:
-    """One enrolled person: random id, keyed HMAC of the outside identifier, address of the enrolment key."""
+    """One enrolled person: random id, address of the enrolment key, and whether they asked to be erased."""
 
     subject: SubjectId
-    identifier_mac: bytes
     enrolment: Address | None
     blocked: bool = False
 
@@ -51,14 +50,26 @@ class Patients(Protocol):
     def everyone(self) -> Sequence[Patient]:
         """Return all patients in the order of their SubjectId, which says nothing about anyone."""
 
+    def get(self, subject: SubjectId) -> Patient | None:
+        """Return one patient, None when there is no such subject."""
+
+    def identify(self, macs: Mapping[bytes, SubjectId]) -> None:
+        """Store under which keyed HMACs of outside identifiers people are known."""
+
     def by_identifier(self, macs: Sequence[bytes]) -> Mapping[bytes, Patient]:
         """Return those already enrolled among these keyed HMACs."""
+
+    def identifiers(self, subject: SubjectId) -> Sequence[bytes]:
+        """Return the keyed HMACs of one patient's identifiers."""
 
     def set_enrolment(self, keys: Mapping[SubjectId, Address]) -> None:
         """Store the addresses of patients' enrolment keys."""
 
     def block(self, subject: SubjectId) -> None:
         """Mark that a subject asked to be erased."""
+
+    def remove(self, subjects: Sequence[SubjectId]) -> None:
+        """Delete patients and their identifiers."""
 
 
 class AuditLog(Protocol):
@@ -85,12 +96,13 @@ class AuditLog(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class StoredConsent:
-    """One consent at rest; `sealed` opens with its subject's key only."""
+    """One consent at rest; `sealed`, and `revocation` where the patient signed one, open with the subject's key."""
 
     id: str
     subject: SubjectId
     sealed: bytes
     stopped: bool = False
+    revocation: bytes | None = None
 
 
 class Consents(Protocol):
@@ -105,8 +117,11 @@ class Consents(Protocol):
     def of_ids(self, ids: Sequence[str]) -> Sequence[StoredConsent]:
         """Return those among these ids that are stored."""
 
-    def stop(self, ids: Sequence[str]) -> None:
-        """Mark consents as stopped, for ever."""
+    def of_subject(self, subject: SubjectId) -> Sequence[StoredConsent]:
+        """Return a subject's consents."""
+
+    def stop(self, ids: Sequence[str], revocations: Mapping[str, bytes]) -> None:
+        """Mark consents as stopped, for ever; store the sealed revocation of those, by id, that have one."""
 
     def drop(self, subject: SubjectId) -> None:
         """Delete a subject's consents."""
@@ -175,7 +190,7 @@ class Unit(Protocol):
         """The signed consents."""
 
     @property
-    def outbox(self) -> Outbox:
+    def outbox(self) -> OutboxRows:
         """What waits for the ledger."""
 
     @property
@@ -211,5 +226,5 @@ class Store(Protocol):
     def forget_order(self) -> None:
         """Let go of the order in which recent rows came, unless somebody is using the database right now.
 
-        One transaction writes a person's entry and their address; a journal that keeps transactions joins the two.
+        One transaction writes a person's entry and their outbox rows; a journal that keeps transactions tells whose.
         """

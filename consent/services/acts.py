@@ -21,8 +21,13 @@ class Acts:
     Attributes:
         keys: each subject's enrolment key, as first logged.
         stopped: ids of stopped consents.
+        whose: the subject of each of those.
         blocked: subjects who asked to be erased.
+        shredded: subjects whose key was deleted.
+        buried: subjects of whom the records keep nothing, since the epoch of their key is dead.
         erased: subjects whose erasure is final.
+        marks: how many lines the stop list had at the least, when the epoch turned last.
+        size: how many entries were read.
         undone: ids of consents that were acknowledged and never came on the ledger.
         consents: id of the consent that a grant's entry is about, by index.
         ignored: indices of reads that were permitted after a stop or a block.
@@ -32,8 +37,13 @@ class Acts:
 
     keys: Mapping[SubjectId, Address]
     stopped: frozenset[str]
+    whose: Mapping[str, SubjectId]
     blocked: frozenset[SubjectId]
+    shredded: frozenset[SubjectId]
+    buried: frozenset[SubjectId]
     erased: frozenset[SubjectId]
+    marks: int
+    size: int
     undone: frozenset[str]
     consents: Mapping[int, str]
     ignored: tuple[int, ...]
@@ -45,6 +55,7 @@ def read_acts(log: AuditLog) -> Acts:
     """Read the log from its first entry; entries that are not JSON objects say nothing."""
     acts = _Reading()
     for entry in log.entries():
+        acts.size = entry.index + 1
         if (body := said(entry)) is not None:
             acts.take(entry.index, body)
     return acts.read()
@@ -72,9 +83,13 @@ class _Reading:
 
     def __init__(self) -> None:
         self.keys: dict[SubjectId, Address] = {}
-        self.stopped: set[str] = set()
+        self.whose: dict[str, SubjectId] = {}
         self.blocked: set[SubjectId] = set()
+        self.shredded: set[SubjectId] = set()
+        self.buried: set[SubjectId] = set()
         self.erased: set[SubjectId] = set()
+        self.marks = 0
+        self.size = 0
         self.undone: set[str] = set()
         self.consents: dict[int, str] = {}
         self.ignored: list[int] = []
@@ -88,11 +103,13 @@ class _Reading:
         if action == Action.GRANT:
             self._grant(index, consent, verdict)
         elif (action, verdict) == (Action.STOP, "STOPPED"):
-            self.stopped.add(consent)
-        elif (action, verdict) == (Action.READ, PERMIT) and (consent in self.stopped or subject in self.blocked):
+            self.whose[consent] = subject
+        elif (action, verdict) == (Action.READ, PERMIT) and (consent in self.whose or subject in self.blocked):
             self.ignored.append(index)
         elif (action, verdict) == (Action.ENROL, "KEY"):
             self.keys.setdefault(subject, enrolment_key(body))
+        elif action == Action.KEYS:
+            self._turned(_facts(body).get("marks"))
         elif action == Action.ERASE:
             self._erase(subject, verdict)
         else:
@@ -105,10 +122,17 @@ class _Reading:
             self.consents[index] = consent
 
     def _erase(self, subject: SubjectId, verdict: str) -> None:
-        if verdict == "BLOCKED":
-            self.blocked.add(subject)
-        elif verdict == "FINAL":
-            self.erased.add(subject)
+        for reached, subjects in (
+            ("BLOCKED", self.blocked),
+            ("KEY_DELETED", self.shredded),
+            ("EPOCH_TURNED", self.buried),
+            ("FINAL", self.erased),
+        ):
+            if verdict == reached:
+                subjects.add(subject)
+
+    def _turned(self, marks: object) -> None:
+        self.marks = max(self.marks, marks if isinstance(marks, int) else 0)
 
     def _study(self, action: object, study: str, facts: Mapping[str, Any]) -> None:
         if action == Action.APPROVE:
@@ -121,9 +145,14 @@ class _Reading:
         """Return all that was taken up."""
         return Acts(
             keys=self.keys,
-            stopped=frozenset(self.stopped),
+            stopped=frozenset(self.whose),
+            whose=self.whose,
             blocked=frozenset(self.blocked),
+            shredded=frozenset(self.shredded),
+            buried=frozenset(self.buried),
             erased=frozenset(self.erased),
+            marks=self.marks,
+            size=self.size,
             undone=frozenset(self.undone),
             consents=self.consents,
             ignored=tuple(self.ignored),

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from consent.domain.checkpoint import Checkpoint
+from consent.domain.errors import LogForkError
 from consent.domain.merkle import consistency_proof, tree_root
 from consent.domain.note import unverified_text
 from consent.ports import Anchored, Ledger, Role, Store
 from consent.ports import Anchoring as AnchorAct
-from consent.services.log import Log, LogForkError
+from consent.services.log import Log
 from consent.services.sending import Sending
 
 

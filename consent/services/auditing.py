@@ -14,7 +14,7 @@ from typing import Final
 
 from consent.domain.checkpoint import Checkpoint
 from consent.domain.errors import ConsentError
-from consent.domain.grant import SignedRevocation, grant_digest
+from consent.domain.grant import PUBLISH_WITHIN_SECONDS
 from consent.domain.hashing import HASH_BYTES, Json
 from consent.domain.history import EMPTY_HISTORY, Event, Granted, fold
 from consent.domain.identity import Identity
@@ -22,8 +22,8 @@ from consent.domain.manifest import InvalidManifestError, Manifest, Opening, row
 from consent.domain.merkle import leaf_hash, tree_root
 from consent.domain.note import open_note
 from consent.domain.receipt import Receipt
-from consent.domain.typed_data import Address, SigningDomain
-from consent.ports import AuditLog, Errand, Ledger, Outbox, OutboxItem, Patients, Recovery
+from consent.domain.typed_data import Address
+from consent.ports import AuditLog, Errand, Ledger, OutboxRows, Patients
 from consent.services.acts import Acts
 
 Verifier = Callable[[bytes, bytes], bool]
@@ -176,16 +176,19 @@ def audit_acts(acts: Acts, patients: Patients) -> Iterator[Finding]:
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """What receipts are held against: the chain, the log's acts and leaves, what still waits, and the time now."""
+    """What receipts are held against: the chain, the log's acts and leaves, what still waits, and the time now.
+
+    `waiting` counts outbox rows by the receipts' actions: an auditor has no key, so which ones they are is not seen.
+    """
 
     chain: Chain
     acts: Acts
     leaves: Sequence[bytes]
-    waiting: AbstractSet[Key]
+    waiting: Mapping[str, int]
     now: int
 
     def fulfils(self, receipt: Receipt, key: Key, stopped: AbstractSet[Key]) -> bool:
-        """Say whether what a receipt acknowledges is done, or rightly on its way.
+        """Say whether what a receipt acknowledges is done.
 
         A grant that was stopped, or of which the log says that it never came on the ledger, needs no more. A stop must
         be on the ledger within a day.
@@ -193,18 +196,28 @@ class Replayed:
         if receipt.action == "grant":
             undone = self.acts.consents.get(receipt.index, "") in self.acts.undone
             on_chain = key in self.chain.grants or key in self.chain.revoked_block
-            return on_chain or undone or key in self.waiting or key in stopped
+            return on_chain or undone or key in stopped
         if receipt.action == "stop":
-            waits = self.now if key in self.waiting else receipt.time + STOP_WITHIN + 1
-            return self.chain.revoked_time.get(key, waits) - receipt.time <= STOP_WITHIN
-        return receipt.action == "erase" and receipt.subject in self.acts.erased
+            return self.chain.revoked_time.get(key, receipt.time + STOP_WITHIN + 1) - receipt.time <= STOP_WITHIN
+        reached = self.acts.erased if receipt.attested else self.acts.blocked
+        return receipt.action == "erase" and receipt.subject in reached
+
+    def awaited(self, receipt: Receipt, key: Key) -> str | None:
+        """Return what may rightly be on its way to the chain for a receipt, a grant or a stop; None for nothing.
+
+        Of a grant that the log says was stopped, the stop.
+        """
+        within = {"grant": PUBLISH_WITHIN_SECONDS, "stop": STOP_WITHIN}.get(receipt.action, 0)
+        if self.now - receipt.time > within or key in self.chain.revoked_time:
+            return None
+        return "stop" if self.acts.consents.get(receipt.index, "") in self.acts.stopped else receipt.action
 
 
 def audit_receipts(receipts: Iterable[Receipt], replayed: Replayed, verify: Verifier) -> Iterator[Finding]:
     """Find what each receipt acknowledges: its entry in the log, its act on the chain or on its way there."""
     stopped: set[Key] = set()
     counted = Counter({"grant": 0, "stop": 0, "erase": 0})
-    waiting = 0
+    waiting: dict[str, set[Key]] = {"grant": set(), "stop": set()}
     lost: list[str] = []
     for receipt in sorted(receipts, key=lambda receipt: receipt.index, reverse=True):
         key = (Address(bytes.fromhex(receipt.patient)), bytes.fromhex(receipt.commitment))
@@ -213,17 +226,22 @@ def audit_receipts(receipts: Iterable[Receipt], replayed: Replayed, verify: Veri
         logged = receipt.index < len(replayed.leaves) and replayed.leaves[receipt.index].hex() == receipt.leaf
         signed = verify(receipt.signed_bytes(), bytes.fromhex(receipt.signature))
         counted[receipt.action] += 1
-        waiting += key in replayed.waiting
-        if not (replayed.fulfils(receipt, key, stopped) and logged and signed):
+        fulfilled = replayed.fulfils(receipt, key, stopped)
+        if not fulfilled and (act := replayed.awaited(receipt, key)):
+            waiting[act].add(key)
+            fulfilled = len(waiting[act]) <= replayed.waiting[act]
+        if not (fulfilled and logged and signed):
             lost.append(f"{receipt.action} at entry {receipt.index}")
     seen = f"{counted['grant']:,} grants, {counted['stop']:,} stops, {counted['erase']:,} erasures found"
-    seen += f", {waiting:,} of them on their way to the chain" if waiting else ""
+    on_their_way = sum(map(len, waiting.values()))
+    seen += f", {on_their_way:,} of them on their way to the chain" if on_their_way else ""
     yield Finding("receipts", not lost, f"not found: {lost[0]}, {len(lost)} in all" if lost else seen)
 
 
-def waiting_acts(outbox: Outbox, domain: SigningDomain, recover: Recovery) -> AbstractSet[Key]:
-    """Return what waits in the outbox and could be published: signed by its address, or a stop, which needs no key."""
-    return {(item.patient, item.commitment) for item in outbox.everything() if _is_signed(item, domain, recover)}
+def waiting_acts(outbox: OutboxRows) -> Mapping[str, int]:
+    """Return how many grants and stops wait in the outbox, by the action of their receipts."""
+    waiting = outbox.waiting()
+    return {"grant": waiting[Errand.GRANT], "stop": waiting[Errand.STOP] + waiting[Errand.REVOKE]}
 
 
 def audit_missing(acts: Acts, evidence: Iterable[Evidence]) -> Iterator[Finding]:
@@ -279,16 +297,6 @@ def _rows_finding(name: str, evidence: Evidence, chain: Chain, erased: int) -> F
     seen = f"{len(evidence.openings) - closed:,} rows replayed, {wrong} without a consent in force"
     checkable = f", {closed} no longer checkable ({erased} people erased)" if closed else ""
     return Finding(f"{name}.consents", wrong == 0 and closed <= erased, seen + checkable)
-
-
-def _is_signed(item: OutboxItem, domain: SigningDomain, recover: Recovery) -> bool:
-    if item.errand is Errand.STOP:
-        return True
-    if item.errand is Errand.REVOKE:
-        digest = SignedRevocation(item.commitment, item.patient, item.signature).digest(domain)
-    else:
-        digest = grant_digest(domain, item.commitment, item.patient, item.expires, item.publish_by)
-    return recover(digest, item.signature) == item.patient
 
 
 def _index(body: bytes) -> int:

@@ -6,7 +6,7 @@ its own and follows the log with it: each act is an entry, in the transaction th
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
@@ -19,11 +19,12 @@ from consent.domain.hashing import Json, canonical_json
 from consent.domain.terms import SubjectId, Terms
 from consent.domain.typed_data import Address, SigningDomain
 from consent.ports import Key, Recovery, StoredConsent, Unit
-from consent.services.acts import enrolment_key, read_acts, said
+from consent.services.acts import UNDONE, Acts, enrolment_key, said
 from consent.services.projection import Standing, Standings
 from vault import DecryptionError, KeyDamagedError, KeyNotFoundError, Part, Vault
 
 LABEL = "consent"
+REVOCATION_LABEL = "revocation"
 _READ: Final = b'{"action":"read"'
 """How the entry of an access begins (RFC 8785 sorts names): most entries are one, and none changes the book."""
 
@@ -87,29 +88,34 @@ class BookEntry:
 
 @dataclass(slots=True)
 class ConsentBook:
-    """All consents by subject; `recover` and `domain` check signatures, `enrolments` are the subjects' keys."""
+    """All consents by subject; `recover` and `domain` check signatures, `enrolments` are the subjects' keys.
+
+    `undone` are the ids of consents of which the log says that they never came on the ledger.
+    """
 
     domain: SigningDomain
     recover: Recovery
     vault: Vault
     enrolments: dict[SubjectId, Address] = field(default_factory=dict)
     blocked: set[SubjectId] = field(default_factory=set)
+    undone: set[str] = field(default_factory=set)
     unreadable: list[str] = field(default_factory=list)
     _by_subject: dict[SubjectId, tuple[BookEntry, ...]] = field(default_factory=dict)
     _owners: dict[Address, SubjectId] = field(default_factory=dict)
     _addresses: dict[bytes, Address] = field(default_factory=dict)
     _subjects: dict[str, SubjectId] = field(default_factory=dict)
+    _keys: list[Key] = field(default_factory=list)
     _read: int = 0
 
-    def load(self, unit: Unit) -> None:
-        """Open every stored consent of subjects who are not blocked.
+    def load(self, unit: Unit, acts: Acts) -> None:
+        """Open every stored consent of subjects who are not blocked; `acts` are those of the log up to some entry.
 
-        Enrolment keys and stops count as the log has them. A consent that does not open is left out and kept in
-        `unreadable`: it permits nothing, and everybody else's go on.
+        Enrolment keys and stops count as the log has them; `follow` takes up what came after those acts. A consent that
+        does not open is left out and kept in `unreadable`: it permits nothing, and everybody else's go on.
         """
-        acts = read_acts(unit.log)
-        self._read = unit.log.size()
+        self._read = acts.size
         self.blocked |= acts.blocked
+        self.undone |= acts.undone
         for patient in unit.patients.everyone():
             if patient.enrolment is not None and acts.keys.get(patient.subject) == patient.enrolment:
                 self.enrolments[patient.subject] = patient.enrolment
@@ -131,7 +137,8 @@ class ConsentBook:
             if not entry.body.startswith(_READ):
                 self._take(said(entry) or {}, granted, stopped)
         self._stop(stopped)
-        new = [consent for consent in unit.consents.of_ids(granted) if consent.subject not in self.blocked]
+        unknown = [consent_id for consent_id in granted if consent_id not in self._subjects]
+        new = [consent for consent in unit.consents.of_ids(unknown) if consent.subject not in self.blocked]
         self._open([replace(consent, stopped=consent.stopped or consent.id in stopped) for consent in new])
         self._read = read  # last: what could not be taken up is read again, above all a stop
 
@@ -139,6 +146,8 @@ class ConsentBook:
         action, verdict, subject = body.get("action"), body.get("verdict"), SubjectId(str(body.get("subject", "")))
         if (action, verdict) == (Action.GRANT, PERMIT):
             granted.append(str(body.get("consent", "")))
+        elif action == Action.GRANT and verdict in UNDONE:
+            self.undone.add(str(body.get("consent", "")))
         elif (action, verdict) == (Action.STOP, "STOPPED"):
             stopped.add(str(body.get("consent", "")))
         elif (action, verdict) == (Action.ENROL, "KEY"):
@@ -147,19 +156,31 @@ class ConsentBook:
             self.forget(subject)
 
     def _open(self, stored: Sequence[StoredConsent]) -> None:
-        """Open consents together, or each by itself when one of them does not open."""
+        for consent, signed in zip(stored, self.opened(stored), strict=True):
+            if signed is None:
+                self.unreadable.append(consent.id)
+            else:
+                self.add(consent, signed)
+
+    def opened(self, stored: Sequence[StoredConsent]) -> list[SignedConsent | None]:
+        """Return what was signed of each consent, None where it does not open."""
         parts = [Part(consent.subject, consent.sealed, consent.id.encode()) for consent in stored]
+        return [None if one is None else SignedConsent.from_bytes(one) for one in self._unsealed(LABEL, parts)]
+
+    def revocations(self, stored: Sequence[StoredConsent]) -> list[bytes | None]:
+        """Return the patient's own revocation of each consent, 64 bytes; None where there is none that opens."""
+        parts = [Part(one.subject, one.revocation, one.id.encode()) for one in stored if one.revocation is not None]
+        found = dict(zip([part.context for part in parts], self._unsealed(REVOCATION_LABEL, parts), strict=True))
+        return [found.get(one.id.encode()) for one in stored]
+
+    def _unsealed(self, label: str, parts: Sequence[Part]) -> list[bytes | None]:
+        """Open parts together, or each by itself when one of them does not open."""
+        if not parts:
+            return []
         try:
-            opened = self.vault.unseal_all(LABEL, parts)
+            return list(self.vault.unseal_all(label, parts))
         except (DecryptionError, KeyNotFoundError, KeyDamagedError):
-            if len(stored) == 1:
-                self.unreadable.append(stored[0].id)
-                return
-            for consent in stored:
-                self._open([consent])
-            return
-        for consent, content in zip(stored, opened, strict=True):
-            self.add(consent, SignedConsent.from_bytes(content))
+            return [None] if len(parts) == 1 else [self._unsealed(label, [part])[0] for part in parts]
 
     def add(self, stored: StoredConsent, signed: SignedConsent) -> None:
         """Take up one consent; whether it is certified and truly signed is found out here."""
@@ -182,6 +203,7 @@ class ConsentBook:
         self._subjects[entry.id] = subject
         self._owners[entry.patient] = subject
         self._addresses[entry.commitment] = entry.patient
+        self._keys.append((entry.patient, entry.commitment))
 
     def certifies(self, subject: SubjectId, patient: Address, certificate: bytes) -> bool:
         """Say whether the subject's enrolment key signed for this address."""
@@ -199,7 +221,20 @@ class ConsentBook:
 
     def keys(self) -> list[Key]:
         """Return the address and commitment of every consent."""
-        return [(patient, commitment) for commitment, patient in self._addresses.items()]
+        return list(self._keys)
+
+    def keys_since(self, seen: int) -> list[Key]:
+        """Return the keys that came in after the first `seen` of them."""
+        return self._keys[seen:]
+
+    def holds(self, key: Key) -> bool:
+        """Say whether a commitment of an address is this installation's."""
+        patient, commitment = key
+        return self._addresses.get(commitment) == patient
+
+    def everything(self) -> Iterator[tuple[SubjectId, BookEntry]]:
+        """Yield every consent with its subject."""
+        return ((subject, entry) for subject, entries in self._by_subject.items() for entry in entries)
 
     def address(self, commitment: bytes) -> Address | None:
         """Return the address that signed a commitment; the ledger takes the same one from strangers' addresses too."""

@@ -1,85 +1,251 @@
 """Erasure: reads stop at once, the key dies, and with its epoch every copy of the records.
 
-BLOCKED -> KEY_DELETED -> EPOCH_TURNED -> FINAL, each state an entry. The states between, with holds,
-approvals and dates, come with the vault's full erasure; nothing here is reversible from BLOCKED on.
+`request` blocks a person in one transaction. `step` takes every erasure as far as it goes now; whoever runs the ledger
+calls it again and again. What each state waits for is in `consent.domain.erasure`. The log alone says where an erasure
+stands, so that the next step goes on with whatever a crash cut short.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from typing import Final
 
-from consent.domain.entry import Action, Entry
+from consent.domain.entry import Action, Entry, PlacedEntry
+from consent.domain.erasure import Erasure, ErasureState, Hold, Wait, World, next_state
 from consent.domain.errors import ConsentError
+from consent.domain.hashing import Json
 from consent.domain.receipt import Receipt
+from consent.domain.request_file import RequestFile
+from consent.domain.stop_list import Mark, MarkKind
+from consent.domain.subject_request import RequestAction
 from consent.domain.terms import SubjectId
-from consent.ports import Store, Unit
-from consent.services.acts import read_acts
+from consent.ports import StopList, Store, Unit
+from consent.services.authorising import Authorising, subject_request
 from consent.services.book import ConsentBook
-from consent.services.granting import Granting, UnknownPatientError
+from consent.services.erasure_register import ErasureRegister
+from consent.services.granting import Granting
 from consent.services.log import Log
+from consent.services.outbox import Outbox
 from vault import Vault
+
+ATTESTED: Final = (
+    "From {day} on no copy of the vault that this installation knows of opens these records. This is attested, not "
+    "proven: it rests on trust that nobody kept a copy of the destroyed epoch key and can use the root key, and that "
+    "no drive gives back blocks that were overwritten."
+)
+_ASK_AGAIN: Final = frozenset({ErasureState.BLOCKED, ErasureState.BLOCKED_RETAINED})
+"""Where an erasure may stand whose request a restore lost."""
+RETENTION: Final = "retention-shown"
+"""The basis of a hold that a consent brings: its terms said that a law obliges the study to keep what it holds."""
 
 
 class AlreadyErasedError(ConsentError):
-    """The person's erasure is final; there is nothing to do."""
+    """The person's erasure is on its way or final; `consentry erasures` says where it stands."""
+
+
+class InvalidHoldError(ConsentError):
+    """The basis is no short code: the log is for good, and no name or reason in words belongs there."""
+
+
+class NoErasureError(ConsentError):
+    """Nobody asked for this person's erasure, or it is not final yet; `consentry erasures` says where it stands."""
 
 
 @dataclass(frozen=True, slots=True)
-class Erasure:
-    """Erasure of people, by crypto-shredding."""
+class Erasures:
+    """Erasures of people, by crypto-shredding; `copies_last` is for how many seconds copies of replica folders last."""
 
     store: Store
     vault: Vault
     book: ConsentBook
     log: Log
     granting: Granting
+    outbox: Outbox
+    stops: StopList
+    authorising: Authorising
+    register: ErasureRegister
     clock: Callable[[], datetime]
+    copies_last: int = 0
 
-    def erase(self, subject: SubjectId) -> Receipt:
-        """Erase a person: stop their consents, block reads, destroy their key and turn the epoch.
+    def request(self, file: RequestFile) -> Receipt:
+        """Take up a request: stop the person's consents and block reads, at once and for good.
 
-        Returns the signed receipt of the FINAL entry; raises `UnknownPatientError`, or `AlreadyErasedError`. Asked
-        again after a crash, it goes on where it stopped.
+        Returns the signed receipt of that. Raises `NotAuthorisedError`, or `AlreadyErasedError`, having done nothing.
         """
-        self._require_known(subject)
-        with self.store.reading() as unit:
-            acts = read_acts(unit.log)
-        if subject in acts.erased:
-            raise AlreadyErasedError("this person is erased: nothing of theirs is left to erase")
-        self.granting.catch_up()
-        running = [entry.id for entry in self.book.entries(subject) if not entry.stopped]
-        if running:
-            self.granting.stop(subject, running, self.clock())
-        if subject not in acts.blocked:
-            with self.store.begin() as unit:
-                unit.patients.block(subject)
-                self._note(unit, subject, "BLOCKED")
-        self.book.forget(subject)
+        request = subject_request(file, RequestAction.ERASE)
+        subject = request.subject
         with self.store.begin() as unit:
-            unit.consents.drop(subject)
-            shredded = self.vault.shred(unit.connection, [subject])
-            self._note(unit, subject, "KEY_DELETED")
-            self._note(unit, subject, "EPOCH_TURNED", epoch=shredded.epoch)
-            return self._receipt(subject, self._note(unit, subject, "FINAL"))
+            self._follow(unit)
+            known = self.register.erasures.get(subject)
+            if known is not None and (known.asked is not None or known.state not in _ASK_AGAIN):
+                raise AlreadyErasedError("this person's erasure was asked for already: see how far it is")
+            authorised = self.authorising.require(unit, request, file.authorisation, self.clock())
+            self._note(unit, subject, ErasureState.REQUESTED, authorised.by, **authorised.facts)
+            placed = self._block(unit, subject, authorised.by)
+        self.granting.catch_up()
+        return self._receipt(subject, placed, authorised.by)
 
-    def resume(self) -> list[Receipt]:
-        """Finish the erasures that a crash cut short."""
+    def step(self, anchored: Callable[[], int]) -> int:
+        """Take every erasure as far as it goes now; return how many steps that were.
+
+        `anchored` says how many entries the anchored checkpoint covers; it is asked only when something depends on it.
+        """
         with self.store.reading() as unit:
-            acts = read_acts(unit.log)
-        return [self.erase(subject) for subject in sorted(acts.blocked - acts.erased)]
+            self._follow(unit)
+        waiting = any(erasure.state is ErasureState.BLOCKED for erasure in self.register.open_ones())
+        covered = anchored() if waiting else 0
+        steps = 0
+        while moved := self._bury() + sum(self._advance(erasure.subject, covered) for erasure in self._moving()):
+            steps += moved
+        return steps
 
-    def _require_known(self, subject: SubjectId) -> None:
+    def standing(self, anchored: int = 0) -> list[tuple[Erasure, ErasureState | Wait | None]]:
+        """Return every erasure with what comes next, or what it waits for; None for a final one.
+
+        Whoever does not know what is anchored is told that a blocked one waits for the anchor at the latest.
+        """
         with self.store.reading() as unit:
-            if subject not in {patient.subject for patient in unit.patients.everyone()}:
-                raise UnknownPatientError("no such subject is enrolled here: check the id")
+            self._follow(unit)
+            found = sorted(self.register.erasures.values(), key=lambda erasure: (erasure.asked_at, erasure.subject))
+            return [(erasure, next_state(erasure, self._world(unit, erasure, anchored))) for erasure in found]
 
-    def _note(self, unit: Unit, subject: SubjectId, state: str, **facts: int) -> tuple[int, bytes]:
-        now = int(self.clock().timestamp())
-        [placed] = self.log.append(unit, [Entry(now, "patient", Action.ERASE, state, subject, facts=facts)])
-        return placed.index, placed.leaf
+    def receipt(self, subject: SubjectId) -> Receipt:
+        """Return the signed receipt of a final erasure; raise `NoErasureError`."""
+        with self.store.reading() as unit:
+            self._follow(unit)
+            erasure = self.register.erasures.get(subject)
+            if erasure is None or erasure.state is not ErasureState.FINAL:
+                raise NoErasureError("there is no final erasure of this person: see how far it is")
+            [placed] = unit.log.entries(erasure.index, erasure.index + 1)
+        day = datetime.fromtimestamp(erasure.final_at, UTC)
+        return self._receipt(subject, placed, erasure.by, erasure.since, ATTESTED.format(day=f"{day:%Y-%m-%d}"))
 
-    def _receipt(self, subject: SubjectId, place: tuple[int, bytes]) -> Receipt:
-        index, leaf = place
+    def hold(self, subject: SubjectId, hold: Hold) -> None:
+        """Place a legal hold: while it lasts an erasure of this person blocks them and keeps their key.
+
+        Raises `InvalidHoldError`.
+        """
+        if not re.fullmatch(r"[a-z0-9-]{1,40}", hold.basis):
+            raise InvalidHoldError("a hold's basis is a code of 1 to 40 lower-case letters, digits and hyphens")
+        with self.store.begin() as unit:
+            self._follow(unit)
+            self._set_hold(unit, subject, hold)
+
+    def lift(self, subject: SubjectId) -> None:
+        """Lift a legal hold; raise `NoErasureError` where there is none."""
+        with self.store.begin() as unit:
+            self._follow(unit)
+            if subject not in self.register.holds:
+                raise NoErasureError("there is no legal hold on this person: check the id")
+            self.log.append(unit, [Entry(self._now(), "operator", Action.HOLD, "LIFTED", subject)])
+
+    def _advance(self, subject: SubjectId, covered: int) -> bool:
+        """Take the next step of one erasure, decided on in the transaction that takes it; say whether there was one."""
+        with self.store.begin() as unit:
+            self._follow(unit)
+            erasure = self.register.erasures[subject]
+            state = next_state(erasure, self._world(unit, erasure, covered))
+            if not isinstance(state, ErasureState):
+                return False
+            if state is ErasureState.BLOCKED and erasure.state is not ErasureState.BLOCKED_RETAINED:
+                self._block(unit, subject, erasure.by)
+            elif state is ErasureState.BLOCKED:
+                self._note(unit, subject, ErasureState.HOLD_CHECK, erasure.by, held=0)
+                self._note(unit, subject, state, erasure.by)
+            elif state is ErasureState.KEY_DELETED:
+                self._delete_key(unit, erasure)
+            else:
+                self._note(unit, subject, state, erasure.by)
+        with self.store.reading() as unit:
+            self._follow(unit)
+        return True
+
+    def _block(self, unit: Unit, subject: SubjectId, by: str) -> PlacedEntry:
+        """Stop, block and, where a hold lasts, retain: on the stop list before it is committed."""
+        now = self._now()
+        entries = self.book.entries(subject)
+        hold = self.register.holds.get(subject)
+        if hold is None and any(entry.terms.retention for entry in entries):
+            hold = self._set_hold(unit, subject, Hold(RETENTION))
+        held = hold is not None and hold.lasts(now)
+        self._note(unit, subject, ErasureState.HOLD_CHECK, by, held=int(held))
+        running = [entry.id for entry in entries if not entry.stopped]
+        self.granting.stop_within(unit, subject, running, self.clock(), by)
+        unit.patients.block(subject)
+        placed = self._note(unit, subject, ErasureState.BLOCKED, by)
+        if held:
+            self._note(unit, subject, ErasureState.BLOCKED_RETAINED, by)
+        self.stops.append([Mark(MarkKind.BLOCK, now, subject)])
+        return placed
+
+    def _delete_key(self, unit: Unit, erasure: Erasure) -> None:
+        subject = erasure.subject
+        self.stops.append([Mark(MarkKind.SHRED, self._now(), subject)])
+        unit.consents.drop(subject)
+        self.vault.shred(unit.connection, [subject])
+        self._note(unit, subject, ErasureState.KEY_DELETED, erasure.by, epoch=self.vault.keys.epoch)
+
+    def _moving(self) -> list[Erasure]:
+        return [erasure for erasure in self.register.open_ones() if erasure.state is not ErasureState.KEY_DELETED]
+
+    def _bury(self) -> int:
+        """Leave tombstones of all whose epoch is dead: identifiers are refused, and only the log names the subjects.
+
+        They are written together and sorted, so that the stop list joins no identifier to a subject where several go.
+        """
+        now, keys = self._now(), self.vault.keys
+        final_at = now + max(self.copies_last, keys.destruction_delay)
+        facts: dict[str, Json] = {"epoch": keys.epoch, "final_at": final_at}
+        with self.store.begin() as unit:
+            self._follow(unit)
+            deleted = [e for e in self.register.open_ones() if e.state is ErasureState.KEY_DELETED]
+            dead = [e for e in deleted if next_state(e, self._world(unit, e, 0)) is ErasureState.EPOCH_TURNED]
+            macs = sorted(mac for erasure in dead for mac in unit.patients.identifiers(erasure.subject))
+            if macs:
+                self.stops.append([Mark(MarkKind.TOMBSTONE, now, identifier=mac.hex()) for mac in macs])
+            unit.patients.remove([erasure.subject for erasure in dead])
+            for erasure in dead:
+                self._note(unit, erasure.subject, ErasureState.EPOCH_TURNED, erasure.by, **facts)
+        with self.store.reading() as unit:
+            self._follow(unit)
+        return len(dead)
+
+    def _world(self, unit: Unit, erasure: Erasure, anchored: int) -> World:
+        keys = self.vault.keys
+        return World(
+            now=self._now(),
+            authorised=erasure.state is not ErasureState.BLOCKED or self._is_authorised(unit, erasure),
+            hold=self.register.holds.get(erasure.subject),
+            waiting=self.outbox.on(unit).waiting(erasure.subject),
+            anchored=anchored,
+            epoch=keys.epoch,
+            undestroyed=bool(keys.undestroyed),
+        )
+
+    def _is_authorised(self, unit: Unit, erasure: Erasure) -> bool:
+        """Check again what the log says that the request rests on."""
+        return erasure.asked is not None and self.authorising.still_holds(unit, erasure.asked)
+
+    def _set_hold(self, unit: Unit, subject: SubjectId, hold: Hold) -> Hold:
+        facts: dict[str, Json] = {"basis": hold.basis, "until": hold.until}
+        self.log.append(unit, [Entry(self._now(), "operator", Action.HOLD, "SET", subject, facts=facts)])
+        return hold
+
+    def _follow(self, unit: Unit) -> None:
+        self.book.follow(unit)
+        self.register.follow(unit)
+
+    def _now(self) -> int:
+        return int(self.clock().timestamp())
+
+    def _note(self, unit: Unit, subject: SubjectId, state: ErasureState, actor: str, **facts: Json) -> PlacedEntry:
+        [placed] = self.log.append(unit, [Entry(self._now(), actor, Action.ERASE, state, subject, facts=facts)])
+        return placed
+
+    def _receipt(
+        self, subject: SubjectId, placed: PlacedEntry, by: str, time: int | None = None, attested: str = ""
+    ) -> Receipt:  # fmt: skip
         return self.log.receipt(
             Receipt(
                 origin=self.log.origin,
@@ -87,9 +253,10 @@ class Erasure:
                 subject=subject,
                 commitment="",
                 patient="",
-                by="patient",
-                time=int(self.clock().timestamp()),
-                index=index,
-                leaf=leaf.hex(),
+                by=by,
+                time=self._now() if time is None else time,
+                index=placed.index,
+                leaf=placed.leaf.hex(),
+                attested=attested,
             )
         )

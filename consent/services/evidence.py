@@ -21,8 +21,8 @@ class EvidenceRoom:
         """Return the evidence of one release; rows of people erased since stay closed."""
         with self.store.reading() as unit:
             sealed = unit.studies.openings(release.study, release.release)
-            erased = {patient.subject for patient in unit.patients.everyone() if patient.blocked}
-        readable = [stored for stored in sealed if stored.subject not in erased]
+            living = {patient.subject for patient in unit.patients.everyone() if not patient.blocked}
+        readable = [stored for stored in sealed if stored.subject in living]
         opened = self.vault.unseal_all(OPENING_LABEL, [Part(o.subject, o.sealed, o.leaf) for o in readable])
         openings: dict[bytes, Opening | None] = dict.fromkeys((stored.leaf for stored in sealed), None)
         pairs = zip(readable, opened, strict=True)

@@ -26,7 +26,9 @@ from consent.ports import (
     Store,
     Unit,
 )
+from consent.services.book import ConsentBook
 from consent.services.chain_copy import ChainCopy
+from consent.services.outbox import Outbox
 from consent.services.projection import ProjectionSeal
 
 HEARTBEAT_SECONDS: Final = 30
@@ -52,6 +54,8 @@ class LedgerFollower:
     store: Store
     ledger: Ledger
     seal: ProjectionSeal
+    book: ConsentBook
+    outbox: Outbox
     copy: ChainCopy = field(default_factory=ChainCopy)
     head: ProjectionHead | None = None
     _kept: list[KeptBlock] | None = None
@@ -59,6 +63,7 @@ class LedgerFollower:
     _fresh: bool = True
     _anew: bool = False
     _settled: int = -1
+    _looked: int = 0
 
     def follow(self, now: datetime) -> ProjectionHead:
         """Read the ledger up to its newest block and store what changed, with the outbox, in one transaction.
@@ -166,11 +171,11 @@ class LedgerFollower:
 
     def _save(self, head: ProjectionHead) -> ProjectionHead:
         kept, models = self._kept_blocks(), self.copy.models(head.final.number)
+        newcomers = self._newcomers()
+        changed = {key: row for key, row in self._ours(newcomers) if self._stored_row(key) != row}
+        new_models = {m: model for m, model in models.items() if self._stored.models.get(m) != model}
+        sealed = self._sealed(head, changed, new_models)
         with self.store.begin() as unit:
-            newcomers = set(unit.projection.newcomers())
-            changed = {key: row for key, row in self._ours(newcomers) if self._stored_row(key) != row}
-            new_models = {m: model for m, model in models.items() if self._stored.models.get(m) != model}
-            sealed = self._sealed(head, changed, new_models)
             unit.projection.save(sealed, changed.values(), new_models.values())
             unit.projection.keep(kept)
             self._settle(unit, newcomers, head.final.number)
@@ -178,22 +183,29 @@ class LedgerFollower:
         self._stored.models |= new_models
         self._stored.sum, self._stored.generation = int.from_bytes(sealed.rows), sealed.generation
         self._settled = head.final.number
+        self._looked += len(newcomers)
         self.copy.touched.clear()
         self.copy.settle(kept[0].block.number)
         self.head = sealed
         return sealed
 
+    def _newcomers(self) -> Sequence[Key]:
+        """Return what was handed in since the last reading, here or by another process: no row says that it is ours."""
+        with self.store.reading() as unit:
+            self.book.follow(unit)
+        return self.book.keys_since(self._looked)
+
     def _stored_row(self, key: Key) -> ProjectedGrant:
         """Return a row as it is stored; one that the chain says nothing of is not written.
 
-        Its generation would tell when it was handed in, which the log tells of a subject: a backup would join the two.
+        It would tell when an address was handed in, and the log tells when a subject was there: the two would join.
         """
         return self._stored.rows.get(key) or ProjectedGrant(*key)
 
     def _ours(self, newcomers: Collection[Key]) -> Iterator[tuple[Key, ProjectedGrant]]:
         """Yield what may have changed and is this installation's: strangers' commitments are not stored."""
         for key in self.copy.touched | set(newcomers):
-            if key in self._stored.rows or key in newcomers:
+            if key in self._stored.rows or self.book.holds(key):
                 yield key, self.copy.rows.get(key) or ProjectedGrant(*key)
 
     def _sealed(
@@ -209,13 +221,15 @@ class LedgerFollower:
     def _settle(self, unit: Unit, newcomers: Collection[Key], final: int) -> None:
         """Take from the outbox what the ledger now holds for good."""
         news = ((event.patient, event.commitment) for event in self.copy.recent if self._settled < event.block <= final)
-        keys = {key for key in news if key in self._stored.rows} | set(newcomers)
+        keys = {key for key in news if key in self._stored.rows or self.book.holds(key)} | set(newcomers)
         rows = [(key, self.copy.rows[key]) for key in keys if key in self.copy.rows]
         granted = [key for key, row in rows if row.granted_block is not None and row.granted_block <= final]
         revoked = [key for key, row in rows if row.revoked_block is not None and row.revoked_block <= final]
-        unit.outbox.remove(Errand.GRANT, granted)
-        unit.outbox.remove(Errand.REVOKE, revoked)
-        unit.outbox.remove(Errand.STOP, revoked)
+        if granted or revoked:
+            waiting = self.outbox.on(unit)
+            waiting.remove(Errand.GRANT, granted)
+            waiting.remove(Errand.REVOKE, revoked)
+            waiting.remove(Errand.STOP, revoked)
 
     def _mismatch(self, head: Head, final: Head, now: datetime) -> ProjectionHead:
         """Say that this is not the ledger that was read; rows and kept blocks stay as they are."""

@@ -15,11 +15,13 @@ from consent.domain.errors import ConsentError
 from consent.domain.grant import PUBLISH_WITHIN_SECONDS, SIGNATURE_BYTES, AddressCertificate, Grant, SignedRevocation
 from consent.domain.publication import draw_slots
 from consent.domain.receipt import Receipt
+from consent.domain.stop_list import Mark, MarkKind
 from consent.domain.terms import SubjectId, Terms
 from consent.domain.typed_data import Address
-from consent.ports import Errand, OutboxItem, Store, StoredConsent, Unit
-from consent.services.book import LABEL, BookEntry, ConsentBook, SignedConsent
+from consent.ports import Errand, OutboxItem, StopList, Store, StoredConsent, Unit
+from consent.services.book import LABEL, REVOCATION_LABEL, BookEntry, ConsentBook, SignedConsent
 from consent.services.log import Log
+from consent.services.outbox import OpenOutbox, Outbox
 from vault import Part, Vault
 
 PUBLISH_MARGIN_SECONDS: Final = 3600
@@ -88,6 +90,8 @@ class Granting:
     vault: Vault
     book: ConsentBook
     log: Log
+    outbox: Outbox
+    stops: StopList
     publication_window: int = 0
 
     def accept(self, submissions: Sequence[Submission], now: datetime) -> list[Receipt]:
@@ -102,8 +106,7 @@ class Granting:
                 self._check(unit, submission, now)
             stored = self._sealed(submissions)
             unit.consents.add([consent for consent, _ in stored])
-            unit.projection.expect([(s.patient, s.details.commitment) for s in submissions])
-            unit.outbox.add(self._errands(unit, submissions, now))
+            self._queue(self.outbox.on(unit), submissions, now)
             pairs = zip(submissions, stored, strict=True)
             placed = self.log.append(unit, [_entry(s, consent, signed, now) for s, (consent, signed) in pairs])
         self.catch_up()
@@ -122,21 +125,39 @@ class Granting:
         The ledger follows: with the patient's own revocation where one is given, else as the custodian's stop.
         Raises `UnknownConsentError` or `SignatureMismatchError`, having stopped nothing.
         """
-        signed = {revocation.commitment: revocation for revocation in revocations}
         with self.store.begin() as unit:
             self.book.follow(unit)
-            stopping = self._entries(subject, ids)
-            self._check_revocations(stopping, signed)
-            unit.consents.stop([entry.id for entry in stopping])
-            unit.outbox.remove(Errand.GRANT, [(entry.patient, entry.commitment) for entry in stopping])
-            slots = self._slots(unit, subject, [None] * len(stopping), now)
-            unit.outbox.add(
-                [_revoking(e, signed.get(e.commitment), due) for e, due in zip(stopping, slots, strict=True)]
-            )
-            placed = self.log.append(unit, [_stop_entry(subject, entry, by, now) for entry in stopping])
+            stopped = self.stop_within(unit, subject, ids, now, by, revocations)
         self.catch_up()
-        pairs = zip(stopping, placed, strict=True)
-        return [self._stop_receipt(subject, entry, by, place, now) for entry, place in pairs]
+        return [self._stop_receipt(subject, entry, by, place, now) for entry, place in stopped]
+
+    def stop_within(
+        self,
+        unit: Unit,
+        subject: SubjectId,
+        ids: Sequence[str],
+        now: datetime,
+        by: str,
+        revocations: Sequence[SignedRevocation] = (),
+    ) -> list[tuple[BookEntry, PlacedEntry]]:
+        """Stop consents in a transaction that follows the book; they are on the stop list when this returns.
+
+        A transaction that fails after that leaves a stop that somebody asked for: the next opening carries it out.
+        """
+        signed = {revocation.commitment: revocation for revocation in revocations}
+        stopping = self._entries(subject, ids)
+        self._check_revocations(stopping, signed)
+        unit.consents.stop([entry.id for entry in stopping], self._sealed_revocations(subject, stopping, signed))
+        waiting = self.outbox.on(unit)
+        waiting.remove(Errand.GRANT, [(entry.patient, entry.commitment) for entry in stopping])
+        slots = self._slots(waiting, subject, [None] * len(stopping), now)
+        pairs = zip(stopping, slots, strict=True)
+        waiting.add(subject, [_revoking(entry, signed.get(entry.commitment), due) for entry, due in pairs])
+        placed = self.log.append(unit, [_stop_entry(subject, entry, by, now) for entry in stopping])
+        if stopping:
+            time = int(now.timestamp())
+            self.stops.append([Mark(MarkKind.STOP, time, subject, entry.id) for entry in stopping])
+        return list(zip(stopping, placed, strict=True))
 
     def catch_up(self) -> None:
         """Take into the book what is committed; another process's acts too."""
@@ -150,23 +171,20 @@ class Granting:
             raise UnknownConsentError("the subject has no such consent: list theirs and stop one of those")
         return [entries[consent_id] for consent_id in dict.fromkeys(ids)]
 
-    def _errands(self, unit: Unit, submissions: Sequence[Submission], now: datetime) -> list[OutboxItem]:
+    def _queue(self, waiting: OpenOutbox, submissions: Sequence[Submission], now: datetime) -> None:
         """Queue each person's grants in slots of their own."""
-        errands: list[OutboxItem] = []
         by_person = sorted(submissions, key=lambda submission: submission.terms.subject)
         for subject, group in groupby(by_person, key=lambda submission: submission.terms.subject):
             theirs = list(group)
             limits = [submission.publish_by - PUBLISH_MARGIN_SECONDS for submission in theirs]
-            slots = self._slots(unit, subject, limits, now, [submission.patient for submission in theirs])
-            errands += [_errand(submission, due) for submission, due in zip(theirs, slots, strict=True)]
-        return errands
+            slots = self._slots(waiting, subject, limits, now)
+            waiting.add(subject, [_errand(submission, due) for submission, due in zip(theirs, slots, strict=True)])
 
     def _slots(
-        self, unit: Unit, subject: SubjectId, latest: Sequence[int | None], now: datetime, new: Sequence[Address] = ()
+        self, waiting: OpenOutbox, subject: SubjectId, latest: Sequence[int | None], now: datetime
     ) -> list[int]:  # fmt: skip
         """Draw a publication slot for each item, apart from all that waits for this person."""
-        addresses = {*new, *(entry.patient for entry in self.book.entries(subject))}
-        taken = unit.outbox.slots(sorted(addresses))
+        taken = waiting.slots(subject)
         return draw_slots(int(now.timestamp()), self.publication_window, latest, taken, secrets.randbelow)
 
     def _check(self, unit: Unit, submission: Submission, now: datetime) -> None:
@@ -232,6 +250,17 @@ class Granting:
             for consent_id, part, sealed in zip(ids, parts, self.vault.seal_all(LABEL, parts), strict=True)
         ]
         return list(zip(stored, signed, strict=True))
+
+    def _sealed_revocations(
+        self, subject: SubjectId, stopping: Sequence[BookEntry], signed: dict[bytes, SignedRevocation]
+    ) -> dict[str, bytes]:
+        """Seal what the patient signed, by consent: a turn of the epoch takes what waits in the outbox."""
+        parts = {
+            entry.id: Part(subject, signed[entry.commitment].signature, entry.id.encode())
+            for entry in stopping
+            if entry.commitment in signed
+        }
+        return dict(zip(parts, self.vault.seal_all(REVOCATION_LABEL, list(parts.values())), strict=True))
 
     def _receipt(self, submission: Submission, entry: PlacedEntry, now: datetime) -> Receipt:
         commitment, patient = submission.details.commitment, submission.patient

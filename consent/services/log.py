@@ -2,26 +2,30 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
+from typing import Final
 
 from consent.domain.checkpoint import Checkpoint, CheckpointError
 from consent.domain.entry import Entry, PlacedEntry
-from consent.domain.errors import ConsentError
-from consent.domain.merkle import tree_root
+from consent.domain.errors import LogForkError
+from consent.domain.merkle import leaf_hash, tree_root
 from consent.domain.note import sign, unverified_text
 from consent.domain.receipt import Receipt
-from consent.ports import Signer, Unit
+from consent.ports import LogArchive, Signer, Unit
 
-
-class LogForkError(ConsentError):
-    """The log was cut or altered since it was last signed; restore it from a copy, nothing more is signed till then."""
+_AT_ONCE: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """The log of one installation; `origin` is its name in checkpoints and receipts."""
+    """The log of one installation; `origin` is its name in checkpoints and receipts.
+
+    What is signed was written to the `archive` before: no restore takes back what others hold a checkpoint of.
+    """
 
     origin: str
     signer: Signer
+    archive: LogArchive
 
     def append(self, unit: Unit, entries: Sequence[Entry]) -> list[PlacedEntry]:
         """Write entries in this order, in the caller's transaction: an action and its entry are kept together."""
@@ -46,10 +50,39 @@ class Log:
                 raise LogForkError("the log is not the one that was signed before: restore it, sign nothing else")
             if signed.size == len(leaves):
                 return latest
+        self._keep(unit, len(leaves))
         text = Checkpoint(self.origin, len(leaves), tree_root(leaves)).to_text()
         note = sign(text, self.origin, self.signer.public_key, self.signer.sign)
         unit.log.save_checkpoint(len(leaves), note)
         return note
+
+    def take_back(self, unit: Unit) -> int:
+        """Append what the archive holds and a restored log lacks; return how many entries that were.
+
+        Raises `LogForkError` when the log is not the archive's beginning.
+        """
+        size, kept = unit.log.size(), self.archive.size()
+        if kept <= size:
+            return 0
+        self._require_same(unit, size)
+        bodies = self.archive.bodies(size)
+        unit.log.append([PlacedEntry(size + place, body, leaf_hash(body)) for place, body in enumerate(bodies)])
+        return kept - size
+
+    def _keep(self, unit: Unit, size: int) -> None:
+        kept = self.archive.size()
+        if kept > size:
+            raise LogForkError("the log archive holds entries that the log lacks: open the installation again")
+        self._require_same(unit, kept)
+        for first in range(kept, size, _AT_ONCE):
+            last = min(size, first + _AT_ONCE)
+            self.archive.append(first, [entry.body for entry in unit.log.entries(first, last)])
+
+    def _require_same(self, unit: Unit, size: int) -> None:
+        """Raise `LogForkError` unless log and archive have the same entry before index `size`."""
+        ours = [entry.body for entry in unit.log.entries(size - 1, size)] if size else []
+        if ours != list(islice(self.archive.bodies(size - 1), 1) if size else ()):
+            raise LogForkError("the log is not what the log archive says was signed: restore what was altered")
 
 
 def _last_signed(note: str) -> Checkpoint:

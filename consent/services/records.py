@@ -1,72 +1,141 @@
-"""Importing records: people are enrolled, their resources sealed, by category, as received."""
+"""Importing records: people are enrolled under keyed HMACs of their identifiers, their resources sealed as received."""
 
 import hashlib
 import hmac
 import secrets
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Final
 
 from consent.domain.entry import Action, Entry
 from consent.domain.errors import ConsentError
-from consent.domain.terms import Category, SubjectId
+from consent.domain.stop_list import Mark, MarkKind
+from consent.domain.terms import SubjectId
 from consent.domain.typed_data import Address
-from consent.ports import Patient, Store, Unit
+from consent.ports import Patient, StopList, Store, Unit
 from consent.services.book import ConsentBook
 from consent.services.log import Log
-from vault import Deposit, Vault
+from consent.services.received import Attachment, Imported, Person, ReceivedResource
+from vault import Deposit, Deposited, Outcome, Vault
+
+_WRITTEN: Final = frozenset({Outcome.STORED, Outcome.REPLACED})
 
 
 class EnrolmentKeyError(ConsentError):
     """The subject is unknown, blocked or has an enrolment key already; nothing was stored, enrol who has none."""
 
 
-@dataclass(frozen=True, slots=True)
-class ReceivedRecords:
-    """One person's resources: who they are outside, and the received bytes of each category."""
+class UnknownPersonError(ConsentError):
+    """Nobody is enrolled under this identifier, or they were erased; import their records first."""
 
-    identifier: str
-    contents: Mapping[Category, bytes]
+
+class NoTombstoneError(ConsentError):
+    """Nobody was erased under this identifier; import their records as anybody's."""
+
+
+@dataclass(slots=True)
+class _Found:
+    """Whom a batch is about: subject by person, None for those who are refused."""
+
+    subjects: dict[Person, SubjectId | None] = field(default_factory=dict)
+    newcomers: list[SubjectId] = field(default_factory=list)
+    named: dict[bytes, SubjectId] = field(default_factory=dict)
+    erased: set[Person] = field(default_factory=set)
 
 
 @dataclass(frozen=True, slots=True)
 class Records:
-    """Intake of records; `identifier_key` (32 bytes) keys the HMAC under which outside identifiers are kept."""
+    """Intake of records.
+
+    Attributes:
+        identifier_key: 32 bytes; keys the HMAC under which outside identifiers are kept.
+        supersedes: says of a new resource and the stored one of its name whether the new one is to replace it.
+    """
 
     store: Store
     vault: Vault
     book: ConsentBook
     log: Log
+    stops: StopList
     identifier_key: bytes
+    supersedes: Callable[[bytes, bytes], bool]
 
-    def deposit(self, received: Sequence[ReceivedRecords], now: datetime) -> list[SubjectId]:
-        """Seal people's records in one transaction; returns their SubjectIds in the same order.
+    def deposit(self, received: Sequence[ReceivedResource], now: datetime) -> Imported:
+        """Seal resources in one transaction. Who is not enrolled yet is enrolled, with a key of their own.
 
-        Who is not enrolled yet is enrolled, with a key of their own. Records of a blocked subject are left out.
+        What is stored already changes nothing, so an import can be repeated from its start.
         """
         with self.store.begin() as unit:
             self.book.follow(unit)
-            subjects = self._enrolled(unit, [self._mac(person.identifier) for person in received], now)
-            pairs = [(s, person) for s, person in zip(subjects, received, strict=True) if s not in self.book.blocked]
+            found = self._found(unit, dict.fromkeys(resource.person for resource in received))
+            self._enrol(unit, found, now)
+            taken = [(s, r) for r in received if (s := found.subjects[r.person]) is not None]
             deposits = [
-                Deposit(subject, category.value, content)
-                for subject, person in pairs
-                for category, content in person.contents.items()
+                Deposit(subject, r.category.value, r.content, r.name, withdrawn=r.withdrawn) for subject, r in taken
             ]
-            self.vault.deposit(unit.connection, deposits)
-            self.log.append(unit, [_entry(subject, person, now) for subject, person in pairs])
-        return subjects
+            done = self.vault.deposit(unit.connection, deposits, lambda new, old: self.supersedes(new.content, old))
+            changed = [(subject, r) for (subject, r), one in zip(taken, done, strict=True) if one.outcome in _WRITTEN]
+            self.log.append(unit, _entries(changed, now))
+        refused = Counter(r.person in found.erased for r in received if found.subjects[r.person] is None)
+        return Imported(
+            frozenset(subject for subject, _ in taken),
+            Counter(one.outcome for one in done),
+            erased=refused[True],
+            mixed=refused[False],
+        )
+
+    def attach(self, identifier: str, attachment: Attachment, stream: Iterable[bytes], now: datetime) -> Deposited:
+        """Seal a stream of bytes of any length behind a DocumentReference of a person who is enrolled.
+
+        Raises `UnknownPersonError`; whatever the stream raises leaves nothing behind.
+        """
+        with self.store.begin() as unit:
+            self.book.follow(unit)
+            [patient] = unit.patients.by_identifier([self._mac(identifier)]).values() or [None]
+            if patient is None or patient.subject in self.book.blocked:
+                raise UnknownPersonError("nobody is enrolled under this identifier, or they were erased")
+            deposit = Deposit(
+                patient.subject, attachment.category, attachment.header(), f"DocumentReference/{attachment.name}"
+            )
+            done = self.vault.attach(unit.connection, deposit, stream)
+            if done.outcome in _WRITTEN:
+                categories = (attachment.category.value,)
+                time = int(now.timestamp())
+                self.log.append(
+                    unit, [Entry(time, "operator", Action.IMPORT, "SEALED", patient.subject, categories=categories)]
+                )
+        return done
 
     def subject_of(self, identifier: str) -> SubjectId | None:
         """Return whom the hospital knows by this identifier, None when nobody is enrolled under it."""
+        return self.subjects_of([identifier]).get(identifier)
+
+    def subjects_of(self, identifiers: Sequence[str]) -> dict[str, SubjectId]:
+        """Return whom the hospital knows by these identifiers; those of nobody are missing."""
+        macs = {self._mac(identifier): identifier for identifier in identifiers}
         with self.store.reading() as unit:
-            found = unit.patients.by_identifier([self._mac(identifier)])
-        return next((patient.subject for patient in found.values()), None)
+            found = unit.patients.by_identifier(list(macs))
+        return {macs[mac]: patient.subject for mac, patient in found.items()}
 
     def is_enrolled(self, subject: SubjectId) -> bool:
         """Say whether there is such a subject here."""
         with self.store.reading() as unit:
-            return subject in {patient.subject for patient in unit.patients.everyone()}
+            return unit.patients.get(subject) is not None
+
+    def enrol_again(self, identifiers: Iterable[str], now: datetime) -> None:
+        """Lift the tombstones of somebody who was erased and came back: the next import enrols them as a new subject.
+
+        Raises `NoTombstoneError`, having lifted none, when one of the identifiers has no tombstone.
+        """
+        macs = [self._mac(identifier).hex() for identifier in identifiers]
+        with self.store.begin() as unit:
+            if not set(macs) <= self.stops.state().tombstoned:
+                raise NoTombstoneError("nobody was erased under one of these identifiers: check them")
+            time = int(now.timestamp())
+            self.log.append(unit, [Entry(time, "operator", Action.ENROL, "AGAIN")])
+            self.stops.append([Mark(MarkKind.ENROL, time, identifier=mac) for mac in macs])
 
     def enrol_keys(self, keys: Mapping[SubjectId, Address], now: datetime) -> None:
         """Store the addresses of patients' enrolment keys; each is logged, so that none is put in quietly.
@@ -87,20 +156,42 @@ class Records:
         with self.store.reading() as unit:
             self.book.follow(unit)
 
-    def _enrolled(self, unit: Unit, macs: Sequence[bytes], now: datetime) -> list[SubjectId]:
-        known = {mac: patient.subject for mac, patient in unit.patients.by_identifier(macs).items()}
-        newcomers = {mac: SubjectId(secrets.token_hex(16)) for mac in macs if mac not in known}
-        unit.patients.add([Patient(subject, mac, None) for mac, subject in newcomers.items()])
-        self.vault.enrol(list(newcomers.values()))
+    def _found(self, unit: Unit, people: Iterable[Person]) -> _Found:
+        """Say who each person is here; whoever shares an identifier with somebody is that somebody."""
+        macs = {person: [self._mac(identifier) for identifier in person] for person in people}
+        known = unit.patients.by_identifier(sorted({mac for of_one in macs.values() for mac in of_one}))
+        subjects = {mac: patient.subject for mac, patient in known.items()}
+        tombstoned, found = self.stops.state().tombstoned, _Found()
+        for person, of_one in macs.items():
+            those = {subjects[mac] for mac in of_one if mac in subjects}
+            if those & self.book.blocked or any(mac.hex() in tombstoned for mac in of_one):
+                found.erased.add(person)
+            if person in found.erased or len(those) > 1:
+                found.subjects[person] = None
+                continue
+            subject = found.subjects[person] = next(iter(those), None) or SubjectId(secrets.token_hex(16))
+            found.newcomers += [] if those else [subject]
+            found.named |= {mac: subject for mac in of_one if mac not in subjects}
+            subjects |= dict.fromkeys(of_one, subject)
+        return found
+
+    def _enrol(self, unit: Unit, found: _Found, now: datetime) -> None:
+        unit.patients.add([Patient(subject, None) for subject in found.newcomers])
+        unit.patients.identify(found.named)
+        self.vault.enrol(found.newcomers)
         time = int(now.timestamp())
-        self.log.append(unit, [Entry(time, "operator", Action.ENROL, "RECORDS", s) for s in newcomers.values()])
-        subjects = known | newcomers
-        return [subjects[mac] for mac in macs]
+        self.log.append(unit, [Entry(time, "operator", Action.ENROL, "RECORDS", s) for s in found.newcomers])
 
     def _mac(self, identifier: str) -> bytes:
         return hmac.new(self.identifier_key, identifier.encode(), hashlib.sha256).digest()
 
 
-def _entry(subject: SubjectId, person: ReceivedRecords, now: datetime) -> Entry:
-    categories = tuple(sorted(person.contents))
-    return Entry(int(now.timestamp()), "operator", Action.IMPORT, "SEALED", subject, categories=categories)
+def _entries(changed: Iterable[tuple[SubjectId, ReceivedResource]], now: datetime) -> list[Entry]:
+    categories: dict[SubjectId, set[str]] = {}
+    for subject, resource in changed:
+        categories.setdefault(subject, set()).add(resource.category)
+    time = int(now.timestamp())
+    return [
+        Entry(time, "operator", Action.IMPORT, "SEALED", subject, categories=tuple(sorted(found)))
+        for subject, found in categories.items()
+    ]

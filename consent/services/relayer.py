@@ -34,6 +34,8 @@ from consent.ports import (
 from consent.services.book import ConsentBook
 from consent.services.following import LedgerFollower
 from consent.services.log import Log
+from consent.services.outbox import Outbox, OutboxDamagedError
+from consent.services.renewal import Renewal
 from consent.services.sending import Sending, Settled
 
 ERRANDS: Final = {Errand.REVOKE: Role.RELAYER, Errand.STOP: Role.CUSTODIAN, Errand.GRANT: Role.RELAYER}
@@ -61,10 +63,13 @@ class Relayer:
     sending: Sending
     book: ConsentBook
     log: Log
+    outbox: Outbox
+    renewal: Renewal
     _batches: dict[tuple[Role, int], tuple[Errand, int]] = field(default_factory=dict)
     _deferred: dict[Key, int] = field(default_factory=dict)
     _published: list[Published] = field(default_factory=list)
     _closed_until: int = 0
+    _damaged: bool = False
     _models_closed_until: int = 0
 
     def publish(self, now: Callable[[], datetime], progress: Callable[[int], None] = lambda _: None) -> list[Published]:
@@ -118,7 +123,7 @@ class Relayer:
 
     def _send(self, errand: Errand, seconds: int) -> bool:
         """Send the next batch of this kind; say whether anything was sent or dropped."""
-        if not self.sending.is_free(ERRANDS[errand]):
+        if not self.sending.is_free(ERRANDS[errand]) or not self._is_readable(seconds):
             return False
         batch = self._next(errand, seconds)
         while batch:
@@ -129,20 +134,43 @@ class Relayer:
                     self._refused(batch[0], seconds, str(error))
                     return True
                 batch = batch[: len(batch) // 2]
-        return False
+        return self._damaged  # then the next step makes the outbox anew
+
+    def _is_readable(self, now: int) -> bool:
+        """Say whether the outbox can be read, having made it anew where its epoch is dead and nothing is on its way.
+
+        What a transaction carries may yet come on the ledger, and nobody can tell any more which items those are.
+        """
+        with self.store.reading() as unit:
+            if not self._damaged and not self.outbox.on(unit).unreadable():
+                return True
+            if any(unit.transactions.pending(role) for role in set(ERRANDS.values())):
+                return False
+        self.renew(now)
+        return True
+
+    def renew(self, now: int) -> None:
+        """Make the outbox anew from what is signed and what the ledger shows for good (`consent.services.renewal`)."""
+        final = self.follower.head.final.number if self.follower.head else -1
+        with self.store.begin() as unit:
+            self.renewal.renew(unit, self.follower.copy.rows, final, now)
+        self._damaged = False
 
     def _sent(self, errand: Errand, batch: Sequence[OutboxItem], seconds: int) -> bool:
         keys = [_key(item) for item in batch]
 
         def keep(unit: Unit, nonce: int) -> bool:
             # Somebody may have stopped meanwhile what is to be granted here: then choose anew.
-            if unit.outbox.carry(errand, keys, nonce) != len(keys):
-                unit.outbox.carry(errand, keys, None)
+            waiting = self.outbox.on(unit)
+            if waiting.carry(errand, keys, nonce) != len(keys):
+                waiting.carry(errand, keys, None)
                 return False
             self._batches[ERRANDS[errand], nonce] = (errand, len(batch))
             return True
 
-        self.sending.send(_act(errand, batch), seconds, keep, lambda unit: unit.outbox.carry(errand, keys, None))
+        self.sending.send(
+            _act(errand, batch), seconds, keep, lambda unit: self.outbox.on(unit).carry(errand, keys, None)
+        )
         return True
 
     def _next(self, errand: Errand, now: int) -> Sequence[OutboxItem]:
@@ -151,14 +179,21 @@ class Relayer:
             return []
         limit = BATCH_LIMIT
         while True:
-            with self.store.reading() as unit:
-                due = unit.outbox.due(errand, now, limit)
+            due = self._due(errand, now, limit)
             self._drop([item for item in due if _is_late(item, now)], "EXPIRED_UNPUBLISHED", now)
             self._forget([item for item in due if self._is_final(item)])
             usable = [item for item in due if self._is_usable(item, now)]
             if len(usable) >= BATCH_LIMIT or len(due) < limit:
                 return [item for item in usable if item.due == usable[0].due][:BATCH_LIMIT]
             limit *= 2
+
+    def _due(self, errand: Errand, now: int, limit: int) -> Sequence[OutboxItem]:
+        with self.store.reading() as unit:
+            try:
+                return self.outbox.on(unit).due(errand, now, limit)
+            except OutboxDamagedError:
+                self._damaged = True
+                return []
 
     def _is_usable(self, item: OutboxItem, now: int) -> bool:
         return self._seen(item) is None and not _is_late(item, now) and _key(item) not in self._deferred
@@ -177,7 +212,7 @@ class Relayer:
     def _forget(self, items: Sequence[OutboxItem]) -> None:
         if items:
             with self.store.begin() as unit:
-                unit.outbox.remove(items[0].errand, [_key(item) for item in items])
+                self.outbox.on(unit).remove(items[0].errand, [_key(item) for item in items])
 
     def _refused(self, item: OutboxItem, now: int, reason: str) -> None:
         """Try later what the ledger refuses by itself.
@@ -196,7 +231,7 @@ class Relayer:
             return
         with self.store.begin() as unit:
             self.book.follow(unit)
-            unit.outbox.remove(Errand.GRANT, [_key(item) for item in items])
+            self.outbox.on(unit).remove(Errand.GRANT, [_key(item) for item in items])
             self.log.append(unit, [self._dropped(item, verdict, now) for item in items])
 
     def _dropped(self, item: OutboxItem, verdict: str, now: int) -> Entry:

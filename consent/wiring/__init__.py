@@ -6,24 +6,25 @@ with wiring.opened_for_audit(home) as room: ...            to read and check, wi
 """
 
 from consent.wiring.audit import AuditRoom, opened_for_audit
+from consent.wiring.clock import Clock, utc_now
+from consent.wiring.making import create, upgrade
+from consent.wiring.occupancy import occupied
 from consent.wiring.places import (
     InstallationError,
     Places,
+    is_absent,
     read_chain_keys,
     read_deployment,
     read_identity,
     write_private,
 )
 from consent.wiring.rooms import (
-    Clock,
     Installation,
     LedgerRoom,
-    create,
     opened,
     opened_chain,
     opened_ledger,
     opened_records,
-    utc_now,
     worker,
 )
 
@@ -35,6 +36,8 @@ __all__ = [
     "LedgerRoom",
     "Places",
     "create",
+    "is_absent",
+    "occupied",
     "opened",
     "opened_chain",
     "opened_for_audit",
@@ -43,6 +46,7 @@ __all__ = [
     "read_chain_keys",
     "read_deployment",
     "read_identity",
+    "upgrade",
     "utc_now",
     "worker",
     "write_private",

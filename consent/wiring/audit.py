@@ -13,8 +13,8 @@ from consent.adapters.sql import SqlStore, open_records
 from consent.domain.identity import Identity
 from consent.domain.typed_data import Address
 from consent.ports import Ledger
-from consent.settings import SettingsError
-from consent.wiring.places import InstallationError, Places, read_deployment, read_identity
+from consent.settings import FILES, Databases, SettingsError
+from consent.wiring.places import InstallationError, Places, is_absent, read_deployment, read_identity
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,15 +46,16 @@ class AuditRoom:
 
 
 @contextmanager
-def opened_for_audit(home: Path, rpc: str = "") -> Iterator[AuditRoom]:
+def opened_for_audit(home: Path, rpc: str = "", databases: Databases = FILES) -> Iterator[AuditRoom]:
     """Open an installation's folder to read and check it; raise `InstallationError` when it holds none.
 
-    `rpc` is the URL of the auditor's own node, for an installation whose chain a node serves.
+    `rpc` is the URL of the auditor's own node, for an installation whose chain a node serves. On PostgreSQL a role that
+    may only read the records database is enough.
     """
-    places = Places(home)
+    places = Places(home, databases)
     identity = read_identity(places.public)
     chain = places.deployment if places.deployment.exists() else places.chain
-    if not places.records.is_file() or not chain.is_file():
+    if is_absent(places.records) or not chain.is_file():
         raise InstallationError("the records or the chain of this installation are missing: restore their files")
     with ExitStack() as stack:
         ledger = _audited_chain(places, rpc, stack)

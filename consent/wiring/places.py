@@ -2,23 +2,29 @@
 
 home/
 installation.json     tenant, log origin and public key, chain and registry: nothing secret
-records.sqlite        sealed records, log, projection, outbox, jobs, consents, studies
-keys.sqlite           wrapped patient keys
+records.sqlite        sealed records, log, projection, outbox, jobs, consents, studies; or where CONSENTRY_RECORDS says
+keys.sqlite           wrapped patient keys; or where CONSENTRY_KEYS says
 chain.sqlite          the embedded chain, or
 deployment.json       where the contracts stand on the chain of a node
-operator/             what only the operator holds: root key, chain keys, log key, epoch keys
+operator/             what only the operator holds: root key, chain keys, log key, epoch keys, stop list, log archive
 """
 
 import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from consent.adapters.chain_keys import ChainKeys
 from consent.adapters.deployments import deployment_from_json
 from consent.adapters.registries import Deployment
 from consent.domain.errors import ConsentError, LedgerMismatchError
 from consent.domain.identity import Identity, InvalidIdentityError
+from consent.settings import FILES, Databases
+from vault.sql import sqlite_path
+
+RECORDS_FILE: Final = "records.sqlite"
+KEYS_FILE: Final = "keys.sqlite"
 
 
 class InstallationError(ConsentError):
@@ -30,6 +36,7 @@ class Places:
     """Where the parts of an installation lie."""
 
     home: Path
+    databases: Databases = FILES
 
     @property
     def public(self) -> Path:
@@ -37,14 +44,14 @@ class Places:
         return self.home / "installation.json"
 
     @property
-    def records(self) -> Path:
-        """The records database."""
-        return self.home / "records.sqlite"
+    def records(self) -> Path | str:
+        """The records database: a file, or a URL that must not be shown."""
+        return self.databases.records or self.home / RECORDS_FILE
 
     @property
-    def keys(self) -> Path:
-        """The keys database."""
-        return self.home / "keys.sqlite"
+    def keys(self) -> Path | str:
+        """The keys database: a file, or a URL that must not be shown."""
+        return self.databases.keys or self.home / KEYS_FILE
 
     @property
     def chain(self) -> Path:
@@ -80,6 +87,22 @@ class Places:
     def log_key(self) -> Path:
         """The log's signing key, under the passphrase."""
         return self.operator / "log-key"
+
+    @property
+    def log_archive(self) -> Path:
+        """A second copy of the log, as far as it was signed."""
+        return self.operator / "log-archive"
+
+    @property
+    def stops(self) -> Path:
+        """The stop list: without it nothing serves."""
+        return self.operator / "stops"
+
+
+def is_absent(part: Path | str) -> bool:
+    """Say whether a part's file is missing. A server's database is not: it tells by itself when it is opened."""
+    path = sqlite_path(part)
+    return path is not None and not path.is_file()
 
 
 def read_chain_keys(places: Places, path: Path | None = None) -> ChainKeys:

@@ -3,42 +3,29 @@
 import random
 import secrets
 import signal
-import tempfile
 import time
-import warnings
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from consent.adapters.sql.jobs import SqlJobs
 from consent.domain.errors import JobCancelledError, LeaseLostError, UnknownJobError
 from consent.ports import MAX_ATTEMPTS, WORN_OUT, Job, JobState, Progress, Unit
+from tests.databases import KINDS, fresh_database
 from tests.workers import SQLITE, JobsDatabase, results, runs
 
 NOW = 1_800_000_000
 LEASE = 300
 
 
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[str]:
-    """The URL of a PostgreSQL server that lives as long as the tests."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # pgserver's own folder is none of ours
-        pgserver = pytest.importorskip("pgserver", reason="pgserver is not installed: make test asks for it")
-        folder = Path(tempfile.mkdtemp(prefix="consentry-"))
-        folder.chmod(0o755)  # where root runs the tests, PostgreSQL runs as somebody else
-        server = pgserver.get_server(folder, cleanup_mode="delete")
-    yield server.get_uri().replace("postgresql:", "postgresql+psycopg:", 1)
-    server.cleanup()
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=KINDS)
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[JobsDatabase]:
     """A database without jobs."""
     on_sqlite = request.param == "sqlite"
-    url = f"{SQLITE}{tmp_path / 'records.sqlite'}" if on_sqlite else request.getfixturevalue("postgres")
-    opened = JobsDatabase.opened(url)
+    opened = JobsDatabase.opened(f"{SQLITE}{tmp_path / 'records.sqlite'}" if on_sqlite else fresh_database())
     opened.make_tables()
     yield opened
     opened.engine.dispose()
@@ -239,11 +226,12 @@ def test_what_is_over_stays_and_what_is_not_there_is_told(database: JobsDatabase
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
 def test_postgresql_lets_two_take_at_once_without_waiting_for_each_other(database: JobsDatabase) -> None:
     jobs = {queued(database).id for _ in range(2)}
-    with database.store.begin() as one, database.store.begin() as two:
-        pair = [unit.jobs.take(secrets.token_hex(16), NOW, NOW + LEASE) for unit in (one, two)]
+    with ExitStack() as stack:
+        # Beneath the store, which lets one write at a time.
+        one, two, three = (SqlJobs(stack.enter_context(database.engine.begin())) for _ in range(3))
+        pair = [taker.take(secrets.token_hex(16), NOW, NOW + LEASE) for taker in (one, two)]
         assert {job.id for job in pair if job} == jobs
-        with database.store.begin() as three:
-            assert three.jobs.take(secrets.token_hex(16), NOW, NOW + LEASE) is None
+        assert three.take(secrets.token_hex(16), NOW, NOW + LEASE) is None
 
 
 @pytest.mark.parametrize("count", [2, 8])

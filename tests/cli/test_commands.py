@@ -141,7 +141,7 @@ def test_tampered_evidence_is_named_with_exit_6(home: Path) -> None:
         ("installation.json", '{"tenant": "a", "origin": "b", "log_key": "zz"}', "installation.json is damaged"),
         ("patients/receipts.jsonl", "no JSON\n", "a receipt is not JSON"),
         ("patients/receipts.jsonl", '{"patient": "zz"}\n', "exactly the published fields"),
-        ("auditor/release-1.json", "no JSON", "not JSON"),
+        ("auditor/release-1.json", "no JSON", "no FHIR JSON"),
         ("auditor/release-1.json", '{"version": 1, "manifest": {}, "rows": {}}', "damaged"),
         ("records.sqlite", "no database at all, " * 100, "database"),
         ("chain.sqlite", "no database at all, " * 100, ""),
@@ -190,9 +190,9 @@ def test_import_takes_all_files(home: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        (b"name,born\nWilhelmina,1930\n", "not JSON"),
+        (b"name,born\nWilhelmina,1930\n", "no FHIR JSON"),
         (patient_bundle(902).replace(b'"resourceType": "Observation", ', b""), "resourceType"),
-        (patient_bundle(902).replace(b"Patient/p902", b"Patient/p903"), "names another patient"),
+        (patient_bundle(902).replace(b"Patient/p902", b"Patient/p903"), "names no Patient of this import"),
         (patient_bundle(902).replace(b"1940", b"Wilhelmina").replace(b'"final"', b'["Wilhelmina"]'), "no valid R4"),
     ],
 )

@@ -81,3 +81,12 @@ def test_whatever_is_read_can_be_checked(name: str, value: Json) -> None:
     except InvalidReceiptError:
         return
     assert isinstance(receipt.index, int)
+
+
+def test_what_a_final_erasure_attests_is_signed_with_it_and_otherwise_left_out() -> None:
+    final = replace(RECEIPT, action="erase", attested="Attested, not proven.")
+    assert Receipt.from_json(final.to_json()) == final
+    assert final.signed_bytes() != replace(final, attested="Proven.").signed_bytes()
+    assert "attested" not in RECEIPT.to_json()
+    with pytest.raises(InvalidReceiptError):
+        Receipt.from_json({**RECEIPT.to_json(), "attested": ""})

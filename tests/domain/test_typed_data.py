@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from consent.domain.details import Details
 from consent.domain.grant import AddressCertificate, Grant, PublishedGrant, SignedRevocation
+from consent.domain.subject_request import RequestAction, SubjectRequest
 from consent.domain.terms import SubjectId
 from consent.domain.typed_data import Address, SigningDomain
 
@@ -22,6 +23,7 @@ TYPES: Final[dict[str, str]] = {
     "Grant": "Details details,address patient,uint64 expires,uint64 publish_by",
     "Revocation": "bytes32 commitment,address patient",
     "AddressCertificate": "string subject,address patient",
+    "SubjectRequest": "string action,string subject,string origin,uint64 requested,bytes16 nonce",
 }
 UINT64: Final = st.integers(0, 2**64 - 1)
 BYTES32: Final = st.binary(min_size=32, max_size=32)
@@ -80,6 +82,16 @@ def test_an_address_certificate_s_digest_is_the_wallet_s(domain: SigningDomain, 
     message = {"subject": subject, "patient": f"0x{patient.hex()}"}
     certificate = AddressCertificate(SubjectId(subject), patient, bytes(64))
     assert certificate.digest(domain) == _digest(domain, "AddressCertificate", message)
+
+
+@given(domains, st.sampled_from(RequestAction), st.integers(0, 2**53 - 1), st.binary(min_size=16, max_size=16))
+@few
+def test_a_subject_request_s_digest_is_the_wallet_s(
+    domain: SigningDomain, action: RequestAction, requested: int, nonce: bytes
+) -> None:
+    message = {"action": action.value, "subject": "ab" * 16, "origin": "consentry/test", "requested": requested}
+    request = SubjectRequest(action, SubjectId("ab" * 16), "consentry/test", requested, nonce.hex())
+    assert request.digest(domain) == _digest(domain, "SubjectRequest", message | {"nonce": f"0x{nonce.hex()}"})
 
 
 def test_a_signature_for_one_place_or_act_is_none_for_another() -> None:

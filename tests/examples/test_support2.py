@@ -16,8 +16,9 @@ import pytest
 from fhir.resources.R4B import get_fhir_model_class
 
 from analytics import Dictionary, Parameters, Row, evaluate
-from consent.adapters.fhir import read_bundle
+from consent.adapters.fhir import read
 from consent.domain.terms import Category
+from consent.services.received import ReceivedResource
 from examples import support2
 
 NEVER = (
@@ -40,14 +41,18 @@ def resources(bundle: bytes) -> list[dict[str, Any]]:
     return [entry["resource"] for entry in json.loads(bundle)["entry"]]
 
 
+def received(bundle: bytes) -> list[ReceivedResource]:
+    found = [one for one in read([bundle]) if isinstance(one, ReceivedResource)]
+    assert len(found) == len(resources(bundle))
+    return found
+
+
 def rows_of(bundles: Iterator[bytes], dictionary: Dictionary, permitted: frozenset[str]) -> list[Row]:
     rows = []
     for bundle in bundles:
-        received = read_bundle(bundle)
-        records = {
-            category.value: [json.loads(line) for line in content.splitlines()]
-            for category, content in received.contents.items()
-        }
+        records: dict[str, list[Any]] = {}
+        for resource in received(bundle):
+            records.setdefault(resource.category.value, []).append(json.loads(resource.content))
         row = dictionary.row(records, permitted)
         assert row is not None
         rows.append(row)
@@ -80,9 +85,9 @@ def test_all_resources_of_a_bundle_are_one_patients_and_have_ids_of_their_own() 
 def test_the_importer_takes_the_bundles_and_finds_a_category_for_each_resource() -> None:
     categories = set()
     for bundle in islice(support2.bundles(), 40):
-        received = read_bundle(bundle)
-        assert received.identifier.startswith("https://consentry.example/support2|")
-        categories |= set(received.contents)
+        found = received(bundle)
+        assert {resource.person[0].partition("|")[0] for resource in found} == {"https://consentry.example/support2"}
+        categories |= {resource.category for resource in found}
     assert categories == {
         Category.DEMOGRAPHICS, Category.VITAL_SIGNS, Category.LABORATORY, Category.SURVEYS, Category.CONDITIONS,
         Category.ASSESSMENTS, Category.OUTCOMES,

@@ -6,6 +6,7 @@ with House.copied(template, tmp_path / "home") as house:
 """
 
 import json
+import secrets
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -16,20 +17,23 @@ from typing import Any, Final, Self, cast
 
 from analytics import Dictionary, Parameters
 from consent import wiring
-from consent.adapters.fhir import read_bundle
+from consent.adapters.fhir import read
 from consent.demo.wallets import Wallet
 from consent.domain.data_use import DataUse
 from consent.domain.decision import Deny
+from consent.domain.errors import LogForkError
 from consent.domain.receipt import Receipt
+from consent.domain.request_file import RequestFile
 from consent.domain.study import Study
+from consent.domain.subject_request import RequestAction, SubjectRequest
 from consent.domain.terms import Category, Operation, StudyReference, SubjectId, Terms, Window, month_end_after
 from consent.ports import ProjectionHead, StoredConsent
 from consent.services.gate import ConsentGate
 from consent.services.granting import Submission
-from consent.services.log import LogForkError
-from consent.services.records import ReceivedRecords
+from consent.services.received import ReceivedResource
 from consent.settings import Settings, default_replicas
-from consent.wiring import LedgerRoom
+from consent.wiring import Installation, LedgerRoom
+from tests.databases import Kind, copy_databases, databases_of, give_databases
 from vault import Access
 
 PASSPHRASE: Final = b"correct horse battery staple"
@@ -128,9 +132,23 @@ def _vital_status(*, dead: bool) -> dict[str, Any]:
     return {"coding": [{"system": "http://snomed.info/sct", "code": "419099009" if dead else "438949009"}]}
 
 
-def received(number: int) -> ReceivedRecords:
-    """Return one invented person's records as the FHIR adapter reads them."""
-    return read_bundle(patient_bundle(number))
+def received(*numbers: int, creatinine: float | None = None) -> list[ReceivedResource]:
+    """Return invented people's resources as the FHIR adapter reads them."""
+    found = list(read([patient_bundle(number, creatinine) for number in numbers]))
+    assert all(isinstance(one, ReceivedResource) for one in found)
+    return cast("list[ReceivedResource]", found)
+
+
+def receive(installation: Installation, *numbers: int) -> list[SubjectId]:
+    """Import invented people; return who they are."""
+    installation.records.deposit(received(*numbers), wiring.utc_now())
+    found = [installation.records.subject_of(identifier_of(number)) for number in numbers]
+    return [subject for subject in found if subject is not None]
+
+
+def identifier_of(number: int) -> str:
+    """Return the identifier under which the hospital knows an invented person."""
+    return f"https://hospital.example|{number}"
 
 
 @dataclass(slots=True)
@@ -188,6 +206,7 @@ class House:
     def copied(cls, template: "Template", home: Path) -> Iterator[Self]:
         """Open a copy of the template, which stays as it is."""
         shutil.copytree(template.home, home)
+        copy_databases(template.home, home)
         with cls.opened(home, template.wallets) as house:
             yield house
 
@@ -253,6 +272,29 @@ class House:
         ids = [entry.id for entry in self.open.book.entries(subject)]
         return self.open.granting.stop(subject, ids, self.clock(), by)
 
+    def turn_epoch(self) -> None:
+        """Let the live epoch die; every patient's key lives on in the next one."""
+        self.open.epochs.turn()
+
+    def ask(self, subject: SubjectId, action: RequestAction = RequestAction.ERASE) -> RequestFile:
+        """Return what the patient's wallet signs to be erased, or to have all that is kept."""
+        now = int(self.clock().timestamp())
+        request = SubjectRequest(action, subject, self.open.log.origin, now, secrets.token_hex(16))
+        return RequestFile(request, self.wallets[subject].request(request, self.open.domain))
+
+    def anchor(self) -> None:
+        """Bring what waits and the log's newest root on the chain, for good."""
+        self.publish()
+        self.open.anchoring.step(int(self.clock().timestamp()))
+        self.publish()
+
+    def erase(self, subject: SubjectId) -> Receipt:
+        """See an erasure through, from the patient's request to its last receipt."""
+        self.open.erasures.request(self.ask(subject))
+        self.anchor()
+        self.open.keep_house()
+        return self.open.erasures.receipt(subject)
+
     def state(self) -> State:
         """Return what must not change when something is refused."""
         with self.open.store.reading() as unit:
@@ -285,9 +327,10 @@ class Template:
     wallets: dict[SubjectId, Wallet]
 
     @classmethod
-    def built(cls, home: Path, people: Sequence[int] = range(COHORT)) -> Self:
+    def built(cls, home: Path, people: Sequence[int] = range(COHORT), kind: Kind = "sqlite") -> Self:
         """Build one."""
         home.mkdir(parents=True)
+        give_databases(home, kind, empty=True)
         return cls(home, created(settings_of(home), people))
 
 
@@ -296,8 +339,7 @@ def created(settings: Settings, people: Sequence[int]) -> dict[SubjectId, Wallet
     wiring.create(settings)
     with wiring.opened(settings) as installation:
         now = wiring.utc_now()
-        subjects = installation.records.deposit([received(number) for number in people], now)
-        wallets = {subject: Wallet(subject) for subject in subjects}
+        wallets = {subject: Wallet(subject) for subject in receive(installation, *people)}
         installation.records.enrol_keys({s: w.enrolment_key.address for s, w in wallets.items()}, now)
         installation.registration.approve(STUDY, now)
     return wallets
@@ -305,4 +347,4 @@ def created(settings: Settings, people: Sequence[int]) -> dict[SubjectId, Wallet
 
 def settings_of(home: Path) -> Settings:
     """Return the settings of a test's installation."""
-    return Settings(home, PASSPHRASE, default_replicas(home))
+    return Settings(home, PASSPHRASE, default_replicas(home), epoch_every=0, databases=databases_of(home))

@@ -131,7 +131,11 @@ class NodeHouse(House):
 def restarted(room: LedgerRoom, ledger: Ledger, store: Store | None = None) -> LedgerRoom:
     """Return the room with new ledger services over the same store; what they had in memory is gone."""
     kept = store or room.store
-    follower, sending = LedgerFollower(kept, ledger, room.follower.seal), Sending(kept, ledger)
-    relayer = Relayer(kept, follower, sending, room.book, room.log)
+    follower, sending = _follower(room, kept, ledger), Sending(kept, ledger)
+    relayer = Relayer(kept, follower, sending, room.book, room.log, room.outbox, room.relayer.renewal)
     anchoring = Anchoring(kept, ledger, sending, room.log)
     return replace(room, ledger=ledger, follower=follower, relayer=relayer, anchoring=anchoring)
+
+
+def _follower(room: LedgerRoom, store: Store, ledger: Ledger) -> LedgerFollower:
+    return LedgerFollower(store, ledger, room.follower.seal, room.book, room.outbox)

@@ -1,12 +1,12 @@
 """Anchoring, end to end on the embedded chain: the log grows and is anchored; one that was rewritten is refused."""
 
 import pytest
+from sqlalchemy import text
 
 from consent.domain.entry import Action, Entry
-from consent.domain.errors import LedgerRejectedError
+from consent.domain.errors import LedgerRejectedError, LogForkError
 from consent.domain.merkle import tree_root
 from consent.ports import Anchored, Anchoring, Role
-from consent.services.log import LogForkError
 from tests.services.house import House
 from tests.services.node_house import restarted
 
@@ -30,11 +30,8 @@ def rewrite(house: House, statement: str) -> None:
     """Alter the log behind everybody's back, signatures and all."""
     with house.open.store.begin() as unit:
         connection = unit.connection
-        triggers = connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'trigger'").scalars().all()
-        for trigger in triggers:
-            connection.exec_driver_sql(f"DROP TRIGGER {trigger}")
         connection.exec_driver_sql("DELETE FROM checkpoints")
-        connection.exec_driver_sql(statement)
+        connection.execute(text(statement), {"zeros": bytes(32)})
 
 
 @pytest.fixture
@@ -79,7 +76,7 @@ def test_an_anchor_goes_on_after_a_crash_between_keeping_and_sending(anchored: H
 
 
 REWRITTEN = {
-    "an entry altered": 'UPDATE entries SET leaf = zeroblob(32) WHERE "index" = 2',
+    "an entry altered": 'UPDATE entries SET leaf = :zeros WHERE "index" = 2',
     "entries cut off": 'DELETE FROM entries WHERE "index" > 2',
     "all but what is left is gone": "DELETE FROM entries",
 }

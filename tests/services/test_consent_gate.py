@@ -9,6 +9,7 @@ import pytest
 
 from consent.domain.terms import Category, Window
 from consent.wiring import opened_for_audit
+from tests.databases import forbid
 from tests.services.house import STUDY, House
 from vault import Access, Admitted, KeyNotFoundError, Refused
 
@@ -44,7 +45,10 @@ def test_an_access_is_on_disk_before_its_key_is_used(house: House) -> None:
     before = house.state()
     with house.open.store.reading() as unit:
         stream = house.open.vault.read(unit.connection, house.gate(), ACCESS, [subject])
-        with opened_for_audit(house.open.places.home) as room, room.store.reading() as other:
+        with (
+            opened_for_audit(house.open.places.home, databases=house.settings.databases) as room,
+            room.store.reading() as other,
+        ):
             [entry] = [json.loads(entry.body) for entry in other.log.entries(before.entries)]
         assert (entry["action"], entry["verdict"]) == ("read", "PERMIT")
         with pytest.raises(KeyNotFoundError):
@@ -56,9 +60,7 @@ def test_what_cannot_be_logged_is_not_read(house: House, tmp_path: Path) -> None
     house.grant(subject)
     house.publish()
     with house.open.store.begin() as unit:
-        unit.connection.exec_driver_sql(
-            "CREATE TRIGGER full BEFORE INSERT ON entries BEGIN SELECT RAISE(ABORT, 'disk full'); END"
-        )
+        forbid(unit.connection, "INSERT", "entries", "disk full")
     with house.open.store.reading() as unit, pytest.raises(Exception, match=r"(?i)disk full|database"):
         house.open.vault.read(unit.connection, house.gate(), ACCESS, [subject])
 
@@ -120,5 +122,5 @@ def test_whoever_was_erased_is_refused_for_that(house: House) -> None:
     subject = house.people[0]
     house.grant(subject)
     house.publish()
-    house.open.erasure.erase(subject)
+    house.erase(subject)
     assert house.gate().admit([subject], ACCESS) == {subject: Refused("BLOCKED")}

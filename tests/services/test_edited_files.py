@@ -7,27 +7,27 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 import contracts
 from analytics import row_hash
 from consent import wiring
 from consent.adapters.signing import WalletKey
 from consent.domain.entry import Action, Entry
-from consent.domain.errors import LedgerMismatchError
+from consent.domain.errors import LedgerMismatchError, LogForkError
 from consent.domain.typed_data import Address
 from consent.ports import Errand, OutboxItem, Revocations
 from consent.services.acts import read_acts
 from consent.services.auditing import audit_acts
-from consent.services.log import LogForkError
 from consent.services.studies.training import TrainingError
 from tests.services.house import DICTIONARY, PARAMETERS, STUDY, House, Template
 
 STOPS_A_DAY = 512
 
 
-def edit(house: House, statement: str, *values: object) -> None:
+def edit(house: House, statement: str, **values: object) -> None:
     with house.open.store.begin() as unit:
-        unit.connection.exec_driver_sql(statement, values)
+        unit.connection.execute(text(statement), values)
 
 
 def unheld(house: House) -> list[str]:
@@ -40,7 +40,8 @@ def test_a_replaced_enrolment_key_certifies_nothing_and_is_named(template: Templ
     with House.copied(template, home) as house:
         house.grant(subject)
         house.publish()
-        edit(house, "UPDATE patients SET enrolment = ? WHERE subject = ?", WalletKey(b"\x07" * 32).address, subject)
+        another = WalletKey(b"\x07" * 32).address
+        edit(house, "UPDATE patients SET enrolment = :key WHERE subject = :subject", key=another, subject=subject)
         assert unheld(house) == ["log.enrolments"]
     with House.opened(home, template.wallets) as house:
         assert subject not in house.open.book.enrolments
@@ -53,7 +54,7 @@ def test_a_stop_taken_out_of_its_column_still_stops(template: Template, tmp_path
         house.grant(subject)
         house.publish()
         house.stop(subject)
-        edit(house, "UPDATE consents SET stopped = 0")
+        edit(house, "UPDATE consents SET stopped = :no", no=False)
     with House.opened(home, template.wallets) as house:
         assert house.verdict(subject) == "STOPPED"
 
@@ -104,12 +105,12 @@ def test_a_chain_that_was_set_back_refuses_every_decision(template: Template, tm
 def test_a_contract_that_is_not_ours_is_not_opened(
     template: Template, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with House.copied(template, tmp_path / "home"):
-        pass
+    with House.copied(template, tmp_path / "home") as house:
+        databases = house.settings.databases
     published = contracts.load("consent_registry")
     forged = replace(published, runtime=published.runtime[:-1] + b"\x00")
     monkeypatch.setattr(contracts, "load", lambda _name: forged)
-    with pytest.raises(LedgerMismatchError), wiring.opened_for_audit(tmp_path / "home"):
+    with pytest.raises(LedgerMismatchError), wiring.opened_for_audit(tmp_path / "home", databases=databases):
         pass
 
 
@@ -125,7 +126,9 @@ def test_a_log_that_was_cut_is_never_signed_again(house: House) -> None:
 def test_a_study_that_was_widened_after_its_approval_trains_nothing(house: House) -> None:
     house.grant(*house.people[:30])
     house.publish()
-    edit(house, "UPDATE studies SET definition = replace(definition, 'false', 'true')")
+    with house.open.store.reading() as unit:
+        definition = unit.connection.execute(text("SELECT definition FROM studies")).scalar_one()
+    edit(house, "UPDATE studies SET definition = :wider", wider=definition.replace(b"false", b"true"))
     with pytest.raises(TrainingError, match="approved"):
         house.open.training.train(STUDY.reference.id, DICTIONARY, PARAMETERS)
 
@@ -135,7 +138,7 @@ def test_one_consent_that_does_not_open_leaves_the_others_be(template: Template,
     with House.copied(template, home) as house:
         house.grant(*people)
         house.publish()
-        edit(house, "UPDATE consents SET sealed = x'01' WHERE subject = ?", people[0])
+        edit(house, "UPDATE consents SET sealed = :short WHERE subject = :subject", short=b"\x01", subject=people[0])
     with House.opened(home, template.wallets) as house:
         assert len(house.open.book.unreadable) == 1
         assert [house.verdict(subject) for subject in people] == ["NO_GRANT", "PERMIT", "PERMIT"]
@@ -157,7 +160,7 @@ def test_the_513th_stop_of_a_day_waits_for_the_next(house: House) -> None:
         for _ in range(STOPS_A_DAY + 8)
     ]
     with house.open.store.begin() as unit:
-        unit.outbox.add(items)
+        house.open.outbox.on(unit).add(house.people[0], items)
     revoked = house.publish()
     assert (revoked, house.state().outbox) == (STOPS_A_DAY, 8)
     house.clock.ahead = timedelta(days=1)
@@ -179,6 +182,7 @@ def test_a_folder_with_parts_of_an_installation_is_not_made_anew(template: Templ
     with House.copied(template, tmp_path / "home") as house:
         settings = house.settings
     (tmp_path / "home" / "installation.json").unlink()
+    before = sorted(tmp_path.rglob("*"))
     with pytest.raises(wiring.InstallationError, match="restore"):
         wiring.create(settings)
-    assert (tmp_path / "home" / "records.sqlite").exists()
+    assert sorted(tmp_path.rglob("*")) == before

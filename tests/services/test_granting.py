@@ -16,6 +16,7 @@ from consent.domain.grant import AddressCertificate, Grant, certificate_digest
 from consent.domain.study import Study
 from consent.domain.terms import Category, Operation, StudyReference, SubjectId, Terms, Window
 from consent.domain.typed_data import Address, SigningDomain
+from consent.services.acts import read_acts
 from consent.services.granting import (
     CertificateError,
     ExpiryError,
@@ -27,7 +28,7 @@ from consent.services.granting import (
     Submission,
     UnknownPatientError,
 )
-from tests.services.house import STUDY, House
+from tests.services.house import STUDY, House, receive
 
 ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 Spoiled = Callable[[House, SubjectId], Submission]
@@ -304,7 +305,7 @@ def test_a_second_consent_of_the_same_person_is_welcome(house: House) -> None:
 def test_whoever_asked_to_be_erased_grants_nothing_any_more(house: House) -> None:
     subject = house.people[0]
     signed = house.signed(subject)
-    house.open.erasure.erase(subject)
+    house.erase(subject)
     before = house.state()
     with pytest.raises(UnknownPatientError):
         house.open.granting.accept([signed], house.clock())
@@ -312,9 +313,7 @@ def test_whoever_asked_to_be_erased_grants_nothing_any_more(house: House) -> Non
 
 
 def test_whoever_has_no_enrolment_key_grants_nothing_yet(house: House) -> None:
-    from tests.services.house import received
-
-    [newcomer] = house.open.records.deposit([received(1000)], house.clock())
+    [newcomer] = receive(house.open, 1000)
     wallet = replace(house.wallets[house.people[0]], subject=newcomer)
     signed = wallet.sign(house.terms(newcomer), house.open.ledger.domain, house.clock())
     before = house.state()
@@ -330,7 +329,7 @@ def test_a_grant_survives_closing_and_opening(house: House) -> None:
     [kept] = house.open.book.entries(subject)
     with house.open.store.reading() as unit:
         book = type(house.open.book)(house.open.ledger.domain, recover, house.open.vault)
-        book.load(unit)
+        book.load(unit, read_acts(unit.log))
     assert book.entries(subject) == (kept,)
     assert kept.certified
     assert kept.commitment == signed.details.commitment
@@ -344,7 +343,7 @@ def test_a_certificate_that_was_swapped_at_rest_no_longer_counts(house: House) -
         unit.patients.set_enrolment({subject: house.wallets[house.people[1]].enrolment_key.address})
     with house.open.store.reading() as unit:
         book = type(house.open.book)(house.open.ledger.domain, recover, house.open.vault)
-        book.load(unit)
+        book.load(unit, read_acts(unit.log))
     [entry] = book.entries(subject)
     assert not entry.certified
 

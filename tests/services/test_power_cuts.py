@@ -97,6 +97,53 @@ def test_a_power_cut_on_a_node_neither_doubles_nor_loses(on_node: NodeHouse, apa
     cut_at(on_node, range(1, all_sparks(on_node) + 1, apart))
 
 
+@pytest.mark.parametrize("apart", [9, pytest.param(1, marks=pytest.mark.soak)])
+def test_a_power_cut_while_the_outbox_is_made_anew_neither_doubles_nor_loses(
+    template: Template, tmp_path: Path, apart: int
+) -> None:
+    """The epoch dies with what waits in it, and now and then a second time, just after the cut."""
+    with House.copied(template, tmp_path / "home") as house:
+        room = house.open
+        act(house, 0)
+        house.publish()
+        for spark in range(1, NEVER, apart):
+            act(house, spark)
+            house.turn_epoch()
+            fuse = Fuse(spark)
+            under(fuse, house)
+            with suppress(PowerCutError):
+                house.publish()
+            house.open = restarted(house.open, room.ledger, room.store)
+            if spark % 2:
+                house.turn_epoch()
+            house.publish()
+            house.publish()  # the first one sent what had been kept: nothing else goes before that is final
+            assert_once(house)
+            if fuse.left > 0:
+                break
+        assert spark > 40, "the fuse is where things happen"
+
+
+@pytest.mark.parametrize("mined", [0, 1])
+def test_what_is_on_its_way_when_the_epoch_dies_is_not_sent_again(on_node: NodeHouse, mined: int) -> None:
+    """Whether it is in a block or in none: no key tells any more what a transaction carries."""
+    house = on_node
+    act(house, 0)
+    house.step()
+    house.node.mine(mined)
+    house.turn_epoch()
+    act(house, 1)
+    house.step()
+    with house.open.store.reading() as unit:
+        assert len(unit.transactions.pending(Role.RELAYER)) == 1, "nothing new is sent meanwhile"
+    if mined:
+        house.node.reorg(1)
+    house.restart()
+    house.settle()
+    assert_once(house)
+    house.assert_copy_is_true()
+
+
 @pytest.mark.parametrize("apart", [7, pytest.param(1, marks=pytest.mark.soak)])
 def test_a_power_cut_on_an_embedded_chain_neither_doubles_nor_loses(
     template: Template, tmp_path: Path, apart: int

@@ -12,6 +12,7 @@ from consent.domain.grant import PublishedGrant
 from consent.domain.history import Event, Granted, Revoked
 from consent.ports import Errand, Grants, OutboxItem, Revocations
 from consent.services.granting import Submission
+from tests.databases import allow, forbid
 from tests.services.house import House, Template
 from tests.wallets import Wallet as Key
 
@@ -35,9 +36,7 @@ def cut_before_storing(house: House) -> Callable[[], object]:
 
     def cut() -> object:
         with house.open.store.begin() as unit:
-            unit.connection.exec_driver_sql(
-                "CREATE TRIGGER power_cut BEFORE UPDATE ON projection_head BEGIN SELECT RAISE(ABORT, 'cut'); END"
-            )
+            forbid(unit.connection, "UPDATE", "projection_head")
         return None
 
     return cut
@@ -45,7 +44,7 @@ def cut_before_storing(house: House) -> Callable[[], object]:
 
 def mend(house: House) -> None:
     with house.open.store.begin() as unit:
-        unit.connection.exec_driver_sql("DROP TRIGGER power_cut")
+        allow(unit.connection, "projection_head")
 
 
 @pytest.mark.parametrize("act", ["grant", "stop"])
@@ -90,9 +89,10 @@ def test_one_bad_item_does_not_sink_its_batch(house: House) -> None:
     people = house.people[:9]
     house.grant(*people)
     with house.open.store.begin() as unit:
-        waiting = unit.outbox.everything()[0]
+        queue = house.open.outbox.on(unit)
+        waiting = queue.everything()[0]
         bad = replace(waiting, patient=Key.draw().address, commitment=secrets.token_bytes(32), signature=b"\x01" * 64)
-        unit.outbox.add([bad])
+        queue.add(people[0], [bad])
     assert house.publish() == len(people)
     assert house.state().outbox == 1, "on the ledger's word alone nothing acknowledged is dropped"
     assert {house.verdict(subject) for subject in people} == {"PERMIT"}
@@ -215,7 +215,7 @@ def test_a_revocation_that_the_patient_signed_again_changes_nothing(house: House
     house.open.ledger.send(Revocations([own]))
     house.open.granting.stop(subject, [entry.id], house.clock(), revocations=[own])
     with house.open.store.begin() as unit:
-        unit.outbox.add([OutboxItem(Errand.STOP, entry.patient, entry.commitment)])
+        house.open.outbox.on(unit).add(subject, [OutboxItem(Errand.STOP, entry.patient, entry.commitment)])
     assert house.publish() == 0
     assert sum(isinstance(event, Revoked) for event in events(house)) == 1
     assert house.state().outbox == 0

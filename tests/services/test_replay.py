@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, insert, update
 
-from consent.adapters.signing import LogKey, recover, verifies
+from consent.adapters.log_archive import LogArchiveFile
+from consent.adapters.signing import LogKey, verifies
 from consent.adapters.sql.tables import checkpoints, entries
 from consent.domain.entry import Action, Entry
 from consent.domain.hashing import Json
@@ -89,7 +90,7 @@ def of_receipts(house: House, receipts: Iterable[Receipt]) -> list[str]:
     chain, _ = audit_chain(house.open.ledger)
     verify = partial(verifies, house.open.log.signer.public_key)
     with house.open.store.reading() as unit:
-        waiting = waiting_acts(unit.outbox, house.open.ledger.domain, recover)
+        waiting = waiting_acts(unit.outbox)
         replayed = Replayed(chain, read_acts(unit.log), unit.log.leaves(), waiting, int(house.clock().timestamp()))
     return failed(audit_receipts(receipts, replayed, verify))
 
@@ -208,12 +209,13 @@ def forged_checkpoint(house: House, log: Log, *, honest: bool = False) -> None:
 
 def test_a_checkpoint_by_another_key_is_named(house: House, tmp_path: Path) -> None:
     another = LogKey.create(tmp_path / "another", lambda _context, key: key)
-    forged_checkpoint(house, Log(house.open.log.origin, another))
+    forged_checkpoint(house, Log(house.open.log.origin, another, LogArchiveFile(tmp_path / "archive")))
     assert of_log(house) == ["log.checkpoint"]
 
 
-def test_a_checkpoint_of_another_log_is_named(house: House) -> None:
-    forged_checkpoint(house, Log("consentry/another", house.open.log.signer), honest=True)
+def test_a_checkpoint_of_another_log_is_named(house: House, tmp_path: Path) -> None:
+    archive = LogArchiveFile(tmp_path / "archive")
+    forged_checkpoint(house, Log("consentry/another", house.open.log.signer, archive), honest=True)
     assert of_log(house) == ["log.checkpoint"]
 
 
@@ -329,7 +331,7 @@ def test_forged_evidence_is_named(reading_house: House, name: str) -> None:
 
 
 def test_a_row_whose_person_was_erased_is_counted_apart(house: House) -> None:
-    house.open.erasure.erase(house.people[1])
+    house.erase(house.people[1])
     evidence = evidence_of(house)
     assert sum(opening is None for opening in evidence.openings.values()) == 1
     chain, _ = audit_chain(house.open.ledger)
@@ -357,6 +359,7 @@ def test_a_checkpoint_that_an_auditor_kept_finds_a_log_that_was_cut_and_signed_a
         assert audit_known_checkpoint(unit.log, kept, log.origin, key, partial(verifies, key)).holds
         unit.connection.exec_driver_sql('DELETE FROM entries WHERE "index" = (SELECT max("index") FROM entries)')
         unit.connection.exec_driver_sql("DELETE FROM checkpoints")
+        house.open.places.log_archive.unlink()
         log.checkpoint(unit)
         assert not failed(audit_log(unit.log, log.origin, key, partial(verifies, key)))
         assert not audit_known_checkpoint(unit.log, kept, log.origin, key, partial(verifies, key)).holds

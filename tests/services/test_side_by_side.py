@@ -72,7 +72,7 @@ def test_a_stop_is_known_even_when_another_consent_could_not_be_opened_at_that_m
     here.grant(erased)
     publish(pair)
     assert there.verdict(subject) == "PERMIT"
-    here.open.erasure.erase(erased)
+    here.erase(erased)
     here.grant(other)
     here.stop(subject)
     replicas = there.settings.replicas
@@ -94,7 +94,11 @@ def test_an_erasure_in_one_process_is_followed_by_the_other(pair: Pair, acting: 
     publish(pair)
     sealed = there.open.vault.seal(subject, "note", b"a word")
     assert there.verdict(subject) == "PERMIT"
-    here.open.erasure.erase(subject)
+    here.open.erasures.request(here.ask(subject))
+    assert there.verdict(subject) == "BLOCKED"
+    assert publish(pair) == 1
+    pair.ledger.anchor()
+    pair.ledger.open.keep_house()
     assert [there.verdict(person) for person in (subject, other)] == ["BLOCKED", "PERMIT"]
     with pytest.raises(KeyNotFoundError):
         there.open.vault.unseal(subject, "note", sealed)
@@ -102,5 +106,5 @@ def test_an_erasure_in_one_process_is_followed_by_the_other(pair: Pair, acting: 
         there.grant(subject, number=1)
     there.grant(newcomer)
     assert here.verdict(newcomer) == "NOT_FINAL", "sealed in the epoch that lives"
-    assert publish(pair) == 2
+    assert publish(pair) == 1
     assert [house.verdict(newcomer) for house in (here, there)] == ["PERMIT"] * 2

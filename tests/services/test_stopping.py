@@ -19,7 +19,7 @@ def is_signed(house: House, receipt: Receipt) -> bool:
 
 def waiting(house: House, errand: Errand) -> int:
     with house.open.store.reading() as unit:
-        return sum(item.errand is errand for item in unit.outbox.everything())
+        return sum(item.errand is errand for item in house.open.outbox.on(unit).everything())
 
 
 @pytest.mark.parametrize("by", ["patient", "operator"])

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from analytics import Dictionary, Model, ModelError, Parameters, fit
-from consent.adapters.fhir import read_bundle
 from consent.domain.data_use import DataUse
 from consent.domain.errors import JobCancelledError, LedgerRejectedError
 from consent.domain.manifest import Manifest
@@ -21,7 +20,7 @@ from consent.ports import ModelStatus, Registration, Revocations, StatusChange, 
 from consent.services.auditing import audit_chain, audit_release, rows_without_consent
 from consent.services.studies.serving import ModelRefusedError, load_active
 from consent.services.studies.training import Trained, TrainingError
-from tests.services.house import DICTIONARY, DICTIONARY_TEXT, PARAMETERS, STUDY, House, Template, patient_bundle
+from tests.services.house import DICTIONARY, DICTIONARY_TEXT, PARAMETERS, STUDY, House, Template, received
 
 READ, RECHECK = 2, 3
 """Which readings of the clock a training decides at: the first opens it, then the gate reads, then rows are checked."""
@@ -330,8 +329,7 @@ def test_registered_bytes_that_are_no_model_are_told_apart(house: House) -> None
 def test_a_resource_that_comes_again_corrects_the_one_with_its_id(house: House) -> None:
     """A downward correction counts: the later version of a record wins, whatever its value."""
     person = house.people[3]
-    corrected = read_bundle(patient_bundle(3, creatinine=0.25))
-    house.open.records.deposit([corrected], house.clock())
+    house.open.records.deposit(received(3, creatinine=0.25), house.clock())
     trained = train(house)
     [row] = [row for row in trained.rows if row.subject == person]
     assert row.row.features[DICTIONARY.names.index("creatinine")] == 0.25

@@ -123,7 +123,7 @@ def consent_anew(house: House, first: int) -> dict[SubjectId, int]:
     signed = [house.signed(s, first + number) for s, many in each.items() for number in range(many)]
     house.open.granting.accept(signed, house.clock())
     with house.open.store.begin() as unit:
-        unit.outbox.remove(Errand.GRANT, [(one.patient, one.details.commitment) for one in signed])
+        house.open.outbox.on(unit).remove(Errand.GRANT, [(one.patient, one.details.commitment) for one in signed])
     return each
 
 

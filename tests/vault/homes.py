@@ -9,12 +9,14 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine, create_engine
 
 import migrations
+from tests.databases import Kind, copy_databases, give_databases, keys_engine, records_engine
 from vault import (
     Access,
     Admission,
     Admitted,
     Cost,
     Deposit,
+    Deposited,
     KeyTree,
     Opening,
     PassphraseFile,
@@ -60,12 +62,14 @@ class Home:
     tenant: str = "here"
 
     @classmethod
-    def create(cls, folder: Path, tenant: str = "here") -> "Home":
+    def create(cls, folder: Path, tenant: str = "here", kind: Kind = "sqlite") -> "Home":
         """Make a vault in an empty folder."""
         home = cls(folder, tenant)
         folder.mkdir(exist_ok=True)
-        migrations.upgrade(home.records(), "records")
-        migrations.upgrade(home.keys(), "keys")
+        give_databases(folder, kind)
+        if kind == "sqlite":  # PostgreSQL's are copies of migrated ones, which is faster
+            migrations.upgrade(home.records(), "records")
+            migrations.upgrade(home.keys(), "keys")
         KeyTree.create(home.keys(), PassphraseFile.create(home.root, PASSPHRASE, CHEAP), home.replicas, tenant)
         return home
 
@@ -81,11 +85,11 @@ class Home:
 
     def records(self) -> Engine:
         """Open the records database."""
-        return create_engine(f"sqlite:///{self.folder / 'records.sqlite'}")
+        return records_engine(self.folder) or create_engine(f"sqlite:///{self.folder / 'records.sqlite'}")
 
     def keys(self) -> Engine:
         """Open the keys database."""
-        return open_keys(self.folder / "keys.sqlite")
+        return keys_engine(self.folder) or open_keys(self.folder / "keys.sqlite")
 
     def tree(self) -> KeyTree:
         """Open the key tree."""
@@ -102,7 +106,11 @@ class Home:
             yield connection
 
     def deposit(self, *deposits: Deposit) -> list[str]:
-        """Enrol who is named and deposit in one transaction."""
+        """Enrol who is named and deposit in one transaction; return the record ids."""
+        return [deposited.record_id for deposited in self.deposited(*deposits)]
+
+    def deposited(self, *deposits: Deposit) -> list[Deposited]:
+        """Enrol who is named and deposit in one transaction; say what became of each."""
         vault = self.vault()
         vault.enrol([deposit.subject for deposit in deposits])
         with self.writing() as connection:
@@ -116,9 +124,11 @@ class Home:
     def copy(self, folder: Path) -> "Home":
         """Copy the whole folder, keys and all."""
         shutil.copytree(self.folder, folder)
+        copy_databases(self.folder, folder)
         return Home(folder, self.tenant)
 
     def databases_into(self, other: "Home") -> None:
         """Put copies of both databases in the place of another's."""
-        for name in ("records.sqlite", "keys.sqlite"):
+        copy_databases(self.folder, other.folder)
+        for name in [path.name for path in self.folder.glob("*.sqlite")]:
             shutil.copy(self.folder / name, other.folder / name)

@@ -129,6 +129,7 @@ def test_installation_keys_differ_by_label_and_tenant_and_outlive_epochs(home: H
     assert Home.create(tmp_path / "other").tree().installation_key("identifiers") != identifiers
 
 
+@pytest.mark.parametrize("home", ["sqlite"], indirect=True)
 def test_the_keys_database_keeps_no_deleted_bytes_and_no_write_ahead_log(home: Home) -> None:
     with home.keys().connect() as connection:
         answers = [
@@ -138,6 +139,7 @@ def test_the_keys_database_keeps_no_deleted_bytes_and_no_write_ahead_log(home: H
     assert answers == ["delete", 1, 3]
 
 
+@pytest.mark.parametrize("home", ["sqlite"], indirect=True)
 def test_a_database_that_another_program_holds_is_named_as_unavailable(home: Home) -> None:
     tree = home.tree()
     with home.keys().connect() as connection:

@@ -4,14 +4,16 @@ import logging
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import MetaData, create_engine, inspect, text
+from sqlalchemy import Engine, MetaData, create_engine, inspect, select, text
 
 import migrations
 from consent.adapters.sql import metadata as consent_metadata
+from tests.databases import KINDS, bytes_at_rest, fresh_database, opened
 from vault import open_keys
-from vault.tables import keys_metadata, records_metadata
+from vault.tables import keys_metadata, records_metadata, vault_records
 
 EXPECTED: dict[migrations.History, list[MetaData]] = {
     "records": [records_metadata, consent_metadata],
@@ -19,9 +21,16 @@ EXPECTED: dict[migrations.History, list[MetaData]] = {
 }
 
 
+@pytest.fixture(params=KINDS)
+def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Engine:
+    """A new database, empty."""
+    if request.param == "postgresql":
+        return opened(fresh_database())
+    return create_engine(f"sqlite:///{tmp_path / 'new.sqlite'}")
+
+
 @pytest.mark.parametrize("history", ["records", "keys"])
-def test_a_migrated_database_is_what_the_tables_say(tmp_path: Path, history: migrations.History) -> None:
-    engine = create_engine(f"sqlite:///{tmp_path / 'new.sqlite'}")
+def test_a_migrated_database_is_what_the_tables_say(engine: Engine, history: migrations.History) -> None:
     migrations.upgrade(engine, history)
     expected = MetaData()
     for metadata in EXPECTED[history]:
@@ -39,8 +48,25 @@ def test_the_order_of_rows_does_not_tell_the_order_of_arrival(tmp_path: Path) ->
     assert "WITHOUT ROWID" in sql
 
 
-def test_the_records_database_has_no_place_for_keys(tmp_path: Path) -> None:
-    engine = create_engine(f"sqlite:///{tmp_path / 'new.sqlite'}")
+def test_records_from_before_they_had_states_stay_as_current(engine: Engine) -> None:
+    config = migrations._config("records")
+    with engine.connect() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0004")
+        old = text("INSERT INTO vault_records VALUES (:id, 'anna', 'laboratory', :version, :sealed)")
+        for version, sealed in ((1, b"one"), (2, b"two")):
+            connection.execute(old, {"id": f"{version:032x}", "version": version, "sealed": sealed})
+        connection.commit()
+    migrations.upgrade(engine, "records")
+    with engine.connect() as connection:
+        found = connection.execute(select(vault_records).order_by(vault_records.c.record_id)).all()
+    assert [tuple(row) for row in found] == [
+        ("anna", f"{version:032x}", version, "laboratory", "current", sealed)
+        for version, sealed in ((1, b"one"), (2, b"two"))
+    ]
+
+
+def test_the_records_database_has_no_place_for_keys(engine: Engine) -> None:
     migrations.upgrade(engine, "records")
     assert not [name for name in inspect(engine).get_table_names() if "key" in name]
 
@@ -56,18 +82,22 @@ def test_upgrading_again_changes_nothing_and_says_nothing(tmp_path: Path, capfd:
 
 
 @pytest.mark.parametrize("history", ["records", "keys"])
-def test_a_database_is_at_head_once_it_was_upgraded(tmp_path: Path, history: migrations.History) -> None:
-    engine = create_engine(f"sqlite:///{tmp_path / 'new.sqlite'}")
+def test_a_database_is_empty_until_it_was_upgraded_and_at_head_from_then_on(
+    engine: Engine, tmp_path: Path, history: migrations.History
+) -> None:
+    with engine.connect() as connection:
+        assert migrations.is_empty(connection)
     assert not migrations.at_head(engine, history)
     migrations.upgrade(engine, history)
-    before = (tmp_path / "new.sqlite").read_bytes()
+    before = bytes_at_rest(tmp_path)
     assert migrations.at_head(engine, history)
-    assert (tmp_path / "new.sqlite").read_bytes() == before
+    with engine.connect() as connection:
+        assert not migrations.is_empty(connection)
+    assert bytes_at_rest(tmp_path) == before
 
 
 @pytest.mark.parametrize("revision", ["0001", "9999"])
-def test_an_older_schema_and_a_newer_one_are_not_at_head(tmp_path: Path, revision: str) -> None:
-    engine = create_engine(f"sqlite:///{tmp_path / 'new.sqlite'}")
+def test_an_older_schema_and_a_newer_one_are_not_at_head(engine: Engine, revision: str) -> None:
     migrations.upgrade(engine, "records")
     with engine.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = :revision"), {"revision": revision})
@@ -80,3 +110,5 @@ def test_a_database_that_does_not_answer_is_not_at_head(tmp_path: Path) -> None:
     absent = create_engine(f"sqlite:///file:{tmp_path / 'absent.sqlite'}?mode=ro&uri=true")
     assert not migrations.at_head(absent, "keys")
     assert not (tmp_path / "absent.sqlite").exists()
+    nobody_there = open_keys("postgresql://nobody@127.0.0.1:1/keys")
+    assert not migrations.at_head(nobody_there, "keys")

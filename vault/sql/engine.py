@@ -1,15 +1,25 @@
-"""The keys database as an engine: nothing deleted stays legible in it, and whoever writes is alone."""
+"""The keys database as an engine: whoever writes is alone, and SQLite keeps nothing legible of what is deleted.
+
+PostgreSQL keeps deleted bytes in its heap and write-ahead log: there as everywhere, only an epoch's death erases.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from vault.errors import KeysUnavailableError
+from vault.sql.places import sqlite_path
+from vault.sql.postgresql import is_postgresql, open_postgresql
+
+LOCK_SECONDS: Final = 30
+"""How long a transaction waits for another one."""
 
 _PRAGMAS = (
     "journal_mode=DELETE",  # a write-ahead log would keep old wrapped keys
@@ -20,21 +30,29 @@ _PRAGMAS = (
 _READING = "keys_reading"
 
 
-def open_keys(path: Path) -> Engine:
-    """Open the SQLite database of wrapped keys; what `begin` opens writes, alone, after waiting 30 s at most."""
-    # isolation_level None: the driver begins nothing by itself, `_begin` does. Parameters are keys: never shown.
-    arguments = {"timeout": 30, "isolation_level": None}
-    engine = create_engine(f"sqlite:///{path}", connect_args=arguments, hide_parameters=True)
-    event.listen(engine, "connect", _prepare)
-    event.listen(engine, "begin", _begin)
-    return engine
+def open_keys(place: Path | str) -> Engine:
+    """Open the database of wrapped keys: SQLite by path or `sqlite:///…`, PostgreSQL by `postgresql://…`.
+
+    Who writes waits 30 s at most for others. Raises `KeysUnavailableError` for any other URL.
+    """
+    path = sqlite_path(place)
+    if path is not None:
+        return _open_sqlite(path)
+    try:
+        return open_postgresql(str(place), LOCK_SECONDS)
+    except ValueError as error:
+        raise KeysUnavailableError(f"the keys database's URL cannot be used: {error}") from error
 
 
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
-    """Open a transaction that sees one state of the keys; raises `KeysUnavailableError`."""
+    """Open a transaction that reads, of one epoch throughout; raises `KeysUnavailableError`.
+
+    On PostgreSQL that rests on its first statement reading `key_epochs`: the lock that this leaves lasts to the end of
+    the transaction, and `forget_epoch` waits for it before it drops a store.
+    """
     with _translated(), engine.connect() as connection:
-        connection.execution_options(**{_READING: True})
+        connection.execution_options(**_reading_options(engine))
         with connection.begin():
             yield connection
 
@@ -46,7 +64,22 @@ def writing(engine: Engine) -> Iterator[Connection]:
     Raises `KeysUnavailableError`.
     """
     with _translated(), engine.begin() as connection:
+        if is_postgresql(engine):
+            connection.exec_driver_sql("LOCK TABLE key_epochs IN EXCLUSIVE MODE")
         yield connection
+
+
+def _open_sqlite(path: Path) -> Engine:
+    # isolation_level None: the driver begins nothing by itself, `_begin` does. Parameters are keys: never shown.
+    arguments = {"timeout": LOCK_SECONDS, "isolation_level": None}
+    engine = create_engine(f"sqlite:///{path}", connect_args=arguments, hide_parameters=True)
+    event.listen(engine, "connect", _prepare)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _reading_options(engine: Engine) -> dict[str, object]:
+    return {"postgresql_readonly": True} if is_postgresql(engine) else {_READING: True}
 
 
 def _prepare(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
@@ -67,3 +100,5 @@ def _translated() -> Iterator[None]:
         yield
     except DBAPIError as error:
         raise KeysUnavailableError(f"the keys database failed: {error.orig}") from error
+    except PoolTimeoutError as error:
+        raise KeysUnavailableError("too many readers of the keys database at once: try again") from error

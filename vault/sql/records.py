@@ -1,61 +1,169 @@
-"""Statements on sealed records; the connection is the caller's, and so are its errors and its transaction."""
+"""Statements on sealed records; the connection is the caller's, and so are its errors and its transaction.
 
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+Three statements run for every record there is, so they are written out for each database and go past SQLAlchemy, to the
+driver.
+"""
 
-from sqlalchemy import Connection, delete, func, insert, select
+import json
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from enum import StrEnum
+from typing import Any, Final, NamedTuple
+
+from sqlalchemy import Connection, bindparam, delete, select, update
+from sqlalchemy.exc import DBAPIError
 
 from vault.sql.batches import in_batches
-from vault.tables import vault_records
+from vault.tables import vault_parts, vault_records
 
 
-@dataclass(frozen=True, slots=True)
-class SealedRecord:
-    """One record at rest: `0x01 || ciphertext`, and beside it what its context is made of."""
+class State(StrEnum):
+    """What a version is: the one that is read, one that a later one took the place of, or a withdrawal."""
 
-    record_id: str
+    CURRENT = "current"
+    SUPERSEDED = "superseded"
+    WITHDRAWN = "withdrawn"
+
+
+class SealedRecord(NamedTuple):
+    """One version of a record at rest, as its row is: `0x01 || ciphertext`, and what its context is made of."""
+
     subject: str
-    category: str
+    record_id: str
     version: int
+    category: str
+    state: str
     sealed: bytes
 
 
-def add_records(connection: Connection, records: Sequence[SealedRecord]) -> None:
-    """Store new records."""
-    rows = [
-        {
-            "record_id": r.record_id,
-            "subject": r.subject,
-            "category": r.category,
-            "version": r.version,
-            "sealed": r.sealed,
-        }
-        for r in records
-    ]
-    if rows:
-        connection.execute(insert(vault_records), rows)
+Place = tuple[str, str]
+"""A subject and one of their record ids."""
+
+Row = tuple[str, str, int, str, str, bytes]
+"""A plain tuple in the order of `SealedRecord`'s fields."""
+
+_POSTGRESQL: Final = "postgresql"
+_INSERT: Final = (
+    "INSERT INTO vault_records (subject, record_id, version, category, state, sealed) VALUES (?, ?, ?, ?, ?, ?)"
+)
+_COPY: Final = "COPY vault_records (subject, record_id, version, category, state, sealed) FROM STDIN (FORMAT BINARY)"
+_TYPES: Final = ("text", "text", "int4", "text", "text", "bytea")
+
+# One parameter for a list of any length: the statement is prepared once.
+_NEWEST: Final = """
+SELECT subject, record_id, version, category, state, sealed
+FROM (SELECT json_extract(value, '$[0]') AS s, json_extract(value, '$[1]') AS r FROM json_each(?))
+CROSS JOIN vault_records ON subject = s AND record_id = r
+WHERE state <> 'superseded'
+"""
+_NEWEST_POSTGRESQL: Final = """
+SELECT subject, record_id, version, category, state, sealed
+FROM unnest(%s::text[], %s::text[]) AS asked (s, r)
+JOIN vault_records ON subject = s AND record_id = r
+WHERE state <> 'superseded'
+"""
+_CURRENT: Final = """
+SELECT subject, record_id, version, category, state, sealed
+FROM vault_records
+WHERE subject IN (SELECT value FROM json_each(?))
+AND category IN (SELECT value FROM json_each(?))
+AND state = 'current'
+ORDER BY subject, record_id
+"""
+_CURRENT_POSTGRESQL: Final = """
+SELECT subject, record_id, version, category, state, sealed
+FROM vault_records
+WHERE subject = ANY(%s) AND category = ANY(%s) AND state = 'current'
+ORDER BY subject, record_id
+"""
+_SUPERSEDE: Final = (
+    update(vault_records)
+    .where(
+        vault_records.c.subject == bindparam("of"),
+        vault_records.c.record_id == bindparam("record"),
+        vault_records.c.version == bindparam("which"),
+    )
+    .values(state=State.SUPERSEDED.value)
+)
 
 
-def latest_versions(connection: Connection, subjects: Sequence[str]) -> dict[tuple[str, str], int]:
-    """Return the newest version of each subject and category that has one."""
-    of = (vault_records.c.subject, vault_records.c.category)
-    latest = select(*of, func.max(vault_records.c.version).label("version")).group_by(*of)
-    return {
-        (row.subject, row.category): row.version
-        for batch in in_batches(subjects)
-        for row in connection.execute(latest.where(vault_records.c.subject.in_(batch)))
-    }
+def add_records(connection: Connection, records: Iterable[SealedRecord]) -> None:
+    """Store new versions as they come; by COPY on PostgreSQL, where that takes a third of the time."""
+    with _cursor(connection) as cursor:
+        if connection.dialect.name == _POSTGRESQL:
+            with cursor.copy(_COPY) as copy:
+                copy.set_types(_TYPES)
+                for record in records:
+                    copy.write_row(record)
+        else:
+            cursor.executemany(_INSERT, records)
 
 
-def records_of(connection: Connection, subjects: Sequence[str], categories: Collection[str]) -> Iterator[SealedRecord]:
-    """Yield the records of some subjects and categories; each subject's by category and version."""
-    table = vault_records.c
-    wanted = select(vault_records).where(table.subject.in_(subjects), table.category.in_(sorted(categories)))
-    for row in connection.execute(wanted.order_by(table.subject, table.category, table.version)):
-        yield SealedRecord(row.record_id, row.subject, row.category, row.version, row.sealed)
+def newest_versions(connection: Connection, places: Sequence[Place]) -> list[SealedRecord]:
+    """Return the newest version of each of these records that has one, in no order."""
+    if not places:
+        return []
+    if connection.dialect.name == _POSTGRESQL:
+        rows = _rows(connection, _NEWEST_POSTGRESQL, [list(column) for column in zip(*places, strict=True)])
+    else:
+        rows = _rows(connection, _NEWEST, [json.dumps(places)])
+    return [SealedRecord._make(row) for row in rows]
+
+
+def current_records(connection: Connection, subjects: Sequence[str], categories: Collection[str]) -> list[Row]:
+    """Return the current records of some subjects and categories, a subject's together and by record id."""
+    if connection.dialect.name == _POSTGRESQL:
+        return _rows(connection, _CURRENT_POSTGRESQL, [list(subjects), list(categories)])
+    return _rows(connection, _CURRENT, [json.dumps(list(subjects)), json.dumps(list(categories))])
+
+
+def every_version(connection: Connection, subject: str, categories: Collection[str]) -> Iterator[SealedRecord]:
+    """Yield every version of one subject's records of some categories, by category, record id and version."""
+    of = vault_records.c
+    wanted = select(vault_records).where(of.subject == subject, of.category.in_(sorted(categories)))
+    for row in connection.execute(wanted.order_by(of.category, of.record_id, of.version)):
+        yield SealedRecord._make(row)
+
+
+def version_of(connection: Connection, subject: str, record_id: str, version: int) -> SealedRecord | None:
+    """Return one version of a record, None when it is not there."""
+    of = vault_records.c
+    wanted = select(vault_records).where(of.subject == subject, of.record_id == record_id, of.version == version)
+    row = connection.execute(wanted).one_or_none()
+    return None if row is None else SealedRecord._make(row)
+
+
+def supersede(connection: Connection, records: Iterable[SealedRecord]) -> None:
+    """Mark stored versions as superseded."""
+    which = [{"of": r.subject, "record": r.record_id, "which": r.version} for r in records]
+    if which:
+        connection.execute(_SUPERSEDE, which)
 
 
 def delete_records(connection: Connection, subjects: Sequence[str]) -> None:
-    """Delete every record of some subjects."""
-    for batch in in_batches(subjects):
-        connection.execute(delete(vault_records).where(vault_records.c.subject.in_(batch)))
+    """Delete every record of some subjects, and every part of their attachments."""
+    for table in (vault_parts, vault_records):
+        for batch in in_batches(subjects):
+            connection.execute(delete(table).where(table.c.subject.in_(batch)))
+
+
+def _rows(connection: Connection, statement: str, values: list[Any]) -> list[Row]:
+    with _cursor(connection) as cursor:
+        cursor.execute(statement, values)
+        rows: list[Row] = cursor.fetchall()
+        return rows
+
+
+@contextmanager
+def _cursor(connection: Connection) -> Iterator[Any]:  # the driver's own: SQLAlchemy's type knows no COPY
+    on_postgresql = connection.dialect.name == _POSTGRESQL
+    driver = connection.connection
+    # Binary: psycopg otherwise takes every blob as hex digits.
+    cursor: Any = driver.cursor(binary=True) if on_postgresql else driver.cursor()
+    try:
+        yield cursor
+    except connection.dialect.loaded_dbapi.Error as error:
+        # As SQLAlchemy raises it, without the driver's words: they may repeat what is in a row.
+        raise DBAPIError(None, None, error.__class__("a statement on sealed records failed")) from None
+    finally:
+        cursor.close()

@@ -1,6 +1,7 @@
-"""The records database: `SqlStore` is the `Store` port, `open_records` opens SQLite, `metadata` holds the tables."""
+"""The records database: `SqlStore` is the `Store` port, `open_records` opens it, `metadata` holds the tables."""
 
-from consent.adapters.sql.store import SqlStore, SqlUnit, open_records
+from consent.adapters.sql.engines import open_records
+from consent.adapters.sql.store import SqlStore, SqlUnit
 from consent.adapters.sql.tables import metadata
 
 __all__ = ["SqlStore", "SqlUnit", "metadata", "open_records"]

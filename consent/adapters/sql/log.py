@@ -44,7 +44,7 @@ class SqlAuditLog:
         )
         if last is not None:
             query = query.where(entries.c.index < last)
-        for index, body, leaf in self.connection.execution_options(yield_per=1000).execute(query):
+        for index, body, leaf in self.connection.execute(query.execution_options(yield_per=1000)):
             yield PlacedEntry(index, _bytes(body), _bytes(leaf))
 
     def leaves(self) -> Sequence[bytes]:

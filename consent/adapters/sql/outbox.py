@@ -1,70 +1,70 @@
 """What is on its way to the chain, in SQL."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
-from sqlalchemy.dialects.sqlite import insert as insert_or_leave
 
 from consent.adapters.sql.tables import model_acts, outbox, transactions
-from consent.domain.typed_data import Address
-from consent.ports import Errand, ModelAct, ModelStatus, OutboxItem, Role, SentTransaction, Transaction
+from consent.adapters.sql.upserts import insert_or_leave
+from consent.ports import Errand, ModelAct, ModelStatus, OutboxRow, Role, SentTransaction, Transaction
 
-_VARIABLES = 500
-_ITEM = (outbox.c.patient == bindparam("of")) & (outbox.c.commitment == bindparam("about"))
+_ROW = outbox.c.id == bindparam("row")
+_SLOTS = select(outbox.c.due).where(outbox.c.owner == bindparam("whose"))
 
 
 @dataclass(frozen=True)
-class SqlOutbox:
-    """`Outbox` on one transaction."""
+class SqlOutboxRows:
+    """`OutboxRows` on one transaction."""
 
     connection: Connection
 
-    def add(self, items: Sequence[OutboxItem]) -> None:
-        """Queue items; one that is queued already stays as it is."""
-        if items:
-            rows = [asdict(item) | {"errand": item.errand.value} for item in items]
-            self.connection.execute(insert_or_leave(outbox).on_conflict_do_nothing(), rows)
+    def add(self, rows: Sequence[OutboxRow]) -> None:
+        """Store rows; one that is there already stays as it is."""
+        insert_or_leave(self.connection, outbox, [asdict(row) | {"errand": row.errand.value} for row in rows])
 
-    def due(self, errand: Errand, now: int, limit: int) -> Sequence[OutboxItem]:
-        """Return items that are due and in no transaction, by slot, then by commitment, which is random."""
+    def due(self, epoch: int, errand: Errand, now: int, limit: int) -> Sequence[OutboxRow]:
+        """Return rows of an epoch that are due and in no transaction, by slot, then by id, which says nothing."""
         ready = (outbox.c.errand == errand.value) & outbox.c.nonce.is_(None) & (outbox.c.due <= now)
-        query = select(outbox).where(ready).order_by(outbox.c.due, outbox.c.commitment).limit(limit)
-        return [_item(row) for row in self.connection.execute(query)]
+        query = select(outbox).where(ready & (outbox.c.epoch == epoch)).order_by(outbox.c.due, outbox.c.id)
+        return [_row(row) for row in self.connection.execute(query.limit(limit))]
 
-    def slots(self, addresses: Sequence[Address]) -> Sequence[int]:
-        """Return the slots of all items that wait for these addresses."""
-        return [
-            slot
-            for start in range(0, len(addresses), _VARIABLES)
-            for slot in self.connection.scalars(
-                select(outbox.c.due).where(outbox.c.patient.in_(addresses[start : start + _VARIABLES]))
-            )
-        ]
+    def slots(self, owner: bytes) -> Sequence[int]:
+        """Return the slots of all rows of one owner."""
+        return self.connection.scalars(_SLOTS, {"whose": owner}).all()
 
-    def carry(self, errand: Errand, keys: Sequence[tuple[Address, bytes]], nonce: int | None) -> int:
-        """Note which transaction carries these items; return how many of them wait."""
-        statement = update(outbox).where(outbox.c.errand == errand.value, _ITEM).values(nonce=nonce)
-        return self.connection.execute(statement, _parameters(keys)).rowcount if keys else 0
+    def carry(self, ids: Sequence[bytes], nonce: int | None) -> int:
+        """Note which transaction carries these rows; return how many of them there are."""
+        statement = update(outbox).where(_ROW).values(nonce=nonce)
+        return self.connection.execute(statement, _parameters(ids)).rowcount if ids else 0
 
     def release(self, errand: Errand, nonce: int) -> None:
-        """Take the items of a transaction out of it."""
+        """Take the rows of a transaction out of it."""
         carried = (outbox.c.errand == errand.value) & (outbox.c.nonce == nonce)
         self.connection.execute(update(outbox).where(carried).values(nonce=None))
 
-    def remove(self, errand: Errand, keys: Sequence[tuple[Address, bytes]]) -> None:
-        """Forget items, by patient address and commitment."""
-        if keys:
-            statement = delete(outbox).where(outbox.c.errand == errand.value, _ITEM)
-            self.connection.execute(statement, _parameters(keys))
+    def remove(self, ids: Sequence[bytes]) -> None:
+        """Delete rows."""
+        if ids:
+            self.connection.execute(delete(outbox).where(_ROW), _parameters(ids))
 
-    def everything(self) -> Sequence[OutboxItem]:
-        """Return all items, in the order of their commitments."""
-        return [_item(row) for row in self.connection.execute(select(outbox).order_by(outbox.c.commitment))]
+    def everything(self) -> Sequence[OutboxRow]:
+        """Return all rows, by id."""
+        return [_row(row) for row in self.connection.execute(select(outbox).order_by(outbox.c.id))]
+
+    def outside(self, epoch: int) -> int:
+        """Return how many rows are of another epoch."""
+        other = (outbox.c.epoch < epoch) | (outbox.c.epoch > epoch)  # two ranges of the index, not a scan
+        return self.connection.scalar(select(func.count()).select_from(outbox).where(other)) or 0
+
+    def waiting(self) -> Mapping[Errand, int]:
+        """Return how many rows there are of each kind."""
+        counts = self.connection.execute(select(outbox.c.errand, func.count()).group_by(outbox.c.errand))
+        return dict.fromkeys(Errand, 0) | {Errand(errand): number for errand, number in counts}
 
     def size(self) -> int:
-        """Return how many items wait."""
+        """Return how many rows there are."""
         return self.connection.scalar(select(func.count()).select_from(outbox)) or 0
 
 
@@ -115,18 +115,9 @@ class SqlTransactions:
         self.connection.execute(delete(transactions).where(same))
 
 
-def _parameters(keys: Sequence[tuple[Address, bytes]]) -> list[dict[str, bytes]]:
-    return [{"of": patient, "about": commitment} for patient, commitment in keys]
+def _parameters(ids: Sequence[bytes]) -> list[dict[str, bytes]]:
+    return [{"row": row} for row in ids]
 
 
-def _item(row: Row[Any]) -> OutboxItem:
-    return OutboxItem(
-        errand=Errand(row.errand),
-        patient=Address(row.patient),
-        commitment=row.commitment,
-        expires=row.expires,
-        publish_by=row.publish_by,
-        signature=row.signature,
-        due=row.due,
-        nonce=row.nonce,
-    )
+def _row(row: Row[Any]) -> OutboxRow:
+    return OutboxRow(row.id, row.owner, Errand(row.errand), row.due, row.nonce, row.epoch, row.sealed)

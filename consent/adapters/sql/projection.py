@@ -4,15 +4,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 
 from sqlalchemy import Connection, delete, insert, select
-from sqlalchemy.dialects.sqlite import insert as upsert
 
 from consent.adapters.sql.tables import kept_blocks, projected_grants, projected_models, projection_head
-from consent.domain.typed_data import Address
-from consent.ports import Head, KeptBlock, Key, ModelStatus, ProjectedGrant, ProjectedModel, ProjectionHead
+from consent.adapters.sql.upserts import insert_or_change
+from consent.ports import Head, KeptBlock, ModelStatus, ProjectedGrant, ProjectedModel, ProjectionHead
 
 _ONLY = 1
-_UNREAD = 0
-"""The generation of a row that was in no reading yet."""
+_OF_A_GRANT = ("expires", "granted_block", "revoked_block", "dropped_block", "generation")
 
 
 @dataclass(frozen=True)
@@ -20,19 +18,6 @@ class SqlProjection:
     """`Projection` on one transaction."""
 
     connection: Connection
-
-    def expect(self, keys: Sequence[Key]) -> None:
-        """Say which commitments are ours."""
-        rows = [{"patient": patient, "commitment": about, "generation": _UNREAD} for patient, about in keys]
-        if rows:
-            self.connection.execute(upsert(projected_grants).on_conflict_do_nothing(), rows)
-
-    def newcomers(self) -> Sequence[Key]:
-        """Return what is ours and was in no reading yet."""
-        new = select(projected_grants.c.patient, projected_grants.c.commitment).where(
-            projected_grants.c.generation == _UNREAD
-        )
-        return [(Address(patient), commitment) for patient, commitment in self.connection.execute(new)]
 
     def head(self) -> ProjectionHead | None:
         """Return how far the copy goes."""
@@ -59,8 +44,10 @@ class SqlProjection:
         self, head: ProjectionHead, changed: Iterable[ProjectedGrant], models: Iterable[ProjectedModel]
     ) -> None:  # fmt: skip
         """Store a reading: its head, and the rows that changed in it."""
-        self._save_grants([asdict(grant) | {"generation": head.generation} for grant in changed])
-        self._save_models([asdict(model) | {"status": int(model.status)} for model in models])
+        grants = [asdict(grant) | {"generation": head.generation} for grant in changed]
+        insert_or_change(self.connection, projected_grants, grants, _OF_A_GRANT)
+        of_models = [asdict(model) | {"status": int(model.status)} for model in models]
+        insert_or_change(self.connection, projected_models, of_models, ("status", "manifest"))
         values = {
             "block": head.block.number,
             "block_hash": head.block.hash,
@@ -75,8 +62,7 @@ class SqlProjection:
             "rows": head.rows,
             "seal": head.seal,
         }
-        keep = upsert(projection_head).on_conflict_do_update(index_elements=["id"], set_=values)
-        self.connection.execute(keep, {"id": _ONLY, **values})
+        insert_or_change(self.connection, projection_head, [{"id": _ONLY, **values}], list(values))
 
     def keep(self, blocks: Sequence[KeptBlock]) -> None:
         """Keep these blocks' hashes and no others."""
@@ -90,23 +76,10 @@ class SqlProjection:
         table = projected_grants.c
         columns = (table.patient, table.commitment, table.expires, table.granted_block, table.revoked_block)
         query = select(*columns, table.dropped_block).where(table.generation > generation)
-        return (ProjectedGrant(*row) for row in self.connection.execution_options(yield_per=10_000).execute(query))
+        streamed = query.execution_options(yield_per=10_000)
+        return (ProjectedGrant(*row) for row in self.connection.execute(streamed))
 
     def models(self) -> Sequence[ProjectedModel]:
         """Return every model hash that the ledger knows."""
         rows = self.connection.execute(select(projected_models))
         return [ProjectedModel(row.model, ModelStatus(row.status), row.manifest) for row in rows]
-
-    def _save_grants(self, rows: Sequence[dict[str, object]]) -> None:
-        if rows:
-            statement = upsert(projected_grants)
-            names = ("expires", "granted_block", "revoked_block", "dropped_block", "generation")
-            columns = {name: statement.excluded[name] for name in names}
-            keys = ["patient", "commitment"]
-            self.connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=columns), rows)
-
-    def _save_models(self, rows: Sequence[dict[str, object]]) -> None:
-        if rows:
-            statement = upsert(projected_models)
-            columns = {name: statement.excluded[name] for name in ("status", "manifest")}
-            self.connection.execute(statement.on_conflict_do_update(index_elements=["model"], set_=columns), rows)

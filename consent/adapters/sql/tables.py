@@ -2,7 +2,8 @@
 
 Keys are random or content hashes and the tables have no row order (`WITHOUT ROWID`): the order in which rows arrived
 would join a person's consents to events on the chain. Only the log has an order, and it names no address. SQLite's
-write-ahead log keeps recent transactions as they came: it is no part of a backup (docs/threat-model.md).
+write-ahead log keeps recent transactions as they came: it is no part of a backup. PostgreSQL keeps that order in its
+heap too (docs/threat-model.md).
 """
 
 from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, MetaData, String, Table
@@ -13,9 +14,17 @@ patients = Table(
     "patients",
     metadata,
     Column("subject", String(32), primary_key=True),
-    Column("identifier_mac", LargeBinary(32), nullable=False, unique=True),
     Column("enrolment", LargeBinary(20)),
     Column("blocked", Boolean, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+identifiers = Table(
+    "identifiers",
+    metadata,
+    Column("mac", LargeBinary(32), primary_key=True),
+    Column("subject", String(32), nullable=False),
+    Index("identifiers_by_subject", "subject"),
     sqlite_with_rowid=False,
 )
 
@@ -41,6 +50,7 @@ consents = Table(
     Column("subject", String(32), nullable=False),
     Column("sealed", LargeBinary, nullable=False),
     Column("stopped", Boolean, nullable=False),
+    Column("revocation", LargeBinary),
     Index("consents_by_subject", "subject"),
     sqlite_with_rowid=False,
 )
@@ -48,16 +58,16 @@ consents = Table(
 outbox = Table(
     "outbox",
     metadata,
-    Column("commitment", LargeBinary(32), primary_key=True),
-    Column("errand", String(8), primary_key=True),
-    Column("patient", LargeBinary(20), nullable=False),
-    Column("expires", BigInteger, nullable=False),
-    Column("publish_by", BigInteger, nullable=False),
-    Column("signature", LargeBinary(64), nullable=False),
-    Column("due", BigInteger, nullable=False, server_default="0"),
+    Column("id", LargeBinary(32), primary_key=True),
+    Column("owner", LargeBinary(32), nullable=False),
+    Column("errand", String(8), nullable=False),
+    Column("due", BigInteger, nullable=False),
     Column("nonce", BigInteger),
-    Index("outbox_by_patient", "patient"),
+    Column("epoch", Integer, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Index("outbox_by_owner", "owner"),
     Index("outbox_by_slot", "errand", "due"),
+    Index("outbox_by_epoch", "epoch"),
     sqlite_with_rowid=False,
 )
 

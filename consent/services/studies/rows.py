@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
+from operator import attrgetter
 from typing import Any
 
 from analytics import Dictionary, Row, resource_date
@@ -34,14 +35,14 @@ def training_rows(
 def _resources(opened: OpenedRecords) -> dict[str, list[Mapping[str, Any]]]:
     """Parse a person's admitted resources by category, those outside the admitted window left out.
 
-    A resource that came again, in a later version of its record, replaces the one with its type and id.
+    Of records from before they had names, the later version of a resource counts.
     """
     newest: dict[str, dict[object, Mapping[str, Any]]] = {}
-    for record in opened.records:
+    for record in sorted(opened.records, key=attrgetter("version")):
         of_category = newest.setdefault(record.category, {})
         for place, line in enumerate(record.content.splitlines()):
             resource = json.loads(line)
-            anonymous = (record.version, place)
+            anonymous = (record.record_id, place)
             of_category[(resource["resourceType"], resource["id"]) if "id" in resource else anonymous] = resource
     return {category: _admitted(category, found.values(), opened.admitted) for category, found in newest.items()}
 

@@ -1,0 +1,91 @@
+"""`consentry request`, `erase`, `erasures`, `hold` and `lift`: a person's erasure from their request to its receipt."""
+
+import json
+import secrets
+import sys
+from datetime import UTC, date, datetime, time
+from pathlib import Path
+from typing import Final
+
+from rich.box import SIMPLE
+from rich.console import Console
+from rich.table import Column, Table
+
+from consent import wiring
+from consent.cli.operators import read_request
+from consent.cli.stops import person_of
+from consent.domain.erasure import Erasure, ErasureState, Hold, Wait
+from consent.domain.subject_request import RequestAction, SubjectRequest
+from consent.domain.terms import SubjectId
+from consent.settings import Settings
+
+_WORDS: Final = {
+    ErasureState.REQUESTED: "asked for",
+    ErasureState.HOLD_CHECK: "asked for",
+    ErasureState.BLOCKED: "blocked",
+    ErasureState.BLOCKED_RETAINED: "blocked, retained",
+    ErasureState.KEY_DELETED: "key deleted",
+    ErasureState.EPOCH_TURNED: "epoch turned",
+    ErasureState.FINAL: "final",
+}
+
+
+def request(home: Path, action: RequestAction, subject: str, identifier: str) -> None:
+    """Print a request, to be signed by the patient's wallet or approved by two operators."""
+    with wiring.opened(Settings.read(home)) as installation:
+        person = person_of(installation, subject, identifier)
+        now = int(wiring.utc_now().timestamp())
+        asked = SubjectRequest(action, person, installation.log.origin, now, secrets.token_hex(16))
+        sys.stdout.write(json.dumps(asked.to_json(), indent=1) + "\n")
+
+
+def erase(home: Path, path: Path) -> None:
+    """Take up a signed request: blocked at once; the ledger's process sees to the rest."""
+    with wiring.opened(Settings.read(home)) as installation:
+        receipt = installation.erasures.request(read_request(path))
+        sys.stdout.write(json.dumps(receipt.to_json()) + "\n")
+        sys.stdout.flush()
+    Console(stderr=True).print("Blocked now, for good. `consentry erasures` says how far it is; keep the receipt.")
+
+
+def show(home: Path, receipt: str) -> None:
+    """List erasures, or print the receipt of a final one."""
+    with wiring.opened(Settings.read(home)) as installation:
+        if receipt:
+            found = installation.erasures.receipt(SubjectId(receipt))
+            sys.stdout.write(json.dumps(found.to_json()) + "\n")
+            return
+        standing = installation.erasures.standing()
+    table = Table(Column("subject", no_wrap=True), "asked", "state", "since", "waits for", box=SIMPLE)
+    for erasure, comes in standing:
+        row = (_day(erasure.asked_at), _WORDS[erasure.state], _day(erasure.since), _waits(erasure, comes))
+        table.add_row(erasure.subject, *row)
+    Console().print(table if standing else "No erasure was asked for.")
+
+
+def _waits(erasure: Erasure, comes: ErasureState | Wait | None) -> str:
+    if comes is Wait.DATE:
+        return f"{_day(erasure.final_at)}: {comes.value}"
+    if isinstance(comes, Wait):
+        return comes.value
+    return "" if comes is None else "the ledger's process, which takes the next step"
+
+
+def hold(home: Path, subject: str, identifier: str, basis: str, until: date | None) -> None:
+    """Place a legal hold on a person's records."""
+    with wiring.opened(Settings.read(home)) as installation:
+        person = person_of(installation, subject, identifier)
+        end = int(datetime.combine(until, time(), UTC).timestamp()) if until else 0
+        installation.erasures.hold(person, Hold(basis, end))
+    Console().print("Held: an erasure blocks this person and keeps their records until the hold ends.")
+
+
+def lift(home: Path, subject: str, identifier: str) -> None:
+    """Lift a legal hold."""
+    with wiring.opened(Settings.read(home)) as installation:
+        installation.erasures.lift(person_of(installation, subject, identifier))
+    Console().print("Lifted: an erasure of this person goes on.")
+
+
+def _day(second: int) -> str:
+    return f"{datetime.fromtimestamp(second, UTC):%Y-%m-%d %H:%M}Z"

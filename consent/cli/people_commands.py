@@ -1,0 +1,153 @@
+"""The commands about people: their records in, what they allow, what is kept of them, and their erasure."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from consent.cli.app import Home, Identifier, Subject, app
+
+
+@app.command(name="import")
+def import_(
+    home: Home,
+    files: Annotated[
+        list[Path],
+        typer.Argument(help="FHIR R4 as JSON: Bundles, NDJSON, single resources; or CSV.", exists=True, dir_okay=False),
+    ],
+    columns: Annotated[
+        Path | None, typer.Option("--csv", exists=True, dir_okay=False, help="The dictionary of CSV files (TOML).")
+    ] = None,
+    keep_rest: Annotated[
+        bool, typer.Option("--keep-rest", help="Take what is right although something is wrong.")
+    ] = False,
+) -> None:
+    """Import patients' records: all that the named files hold, or nothing; what is stored already changes nothing."""
+    from consent.cli.records import run
+
+    run(home, files, columns, keep_rest=keep_rest)
+
+
+@app.command()
+def attach(
+    home: Home,
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A file of any size.")],
+    identifier: Identifier,
+    category: Annotated[str, typer.Option(help="imaging, genomics, notes and so on: under which it can be allowed.")],
+    media_type: Annotated[str, typer.Option("--type", help="Its media type, such as application/dicom.")],
+    name: Annotated[str, typer.Option(help="What it is called here: a FHIR id. The same name is a new version.")],
+    title: str = "",
+) -> None:
+    """Seal a file, such as an image, behind a DocumentReference of one person."""
+    from consent.cli.records import attach as run
+    from consent.domain.terms import Category
+    from consent.services.received import Attachment
+
+    if category not in set(Category):
+        raise typer.BadParameter(f"a category is one of {', '.join(Category)}")
+    run(home, file, identifier, Attachment(name, Category(category), media_type, title))
+
+
+@app.command()
+def enrol(
+    home: Home,
+    identifier: Annotated[list[str], typer.Option(help="`system|value`; repeatable, each one the person had.")],
+) -> None:
+    """Let somebody who was erased come back, as somebody new: lifts the tombstone of their identifiers."""
+    from consent.cli.records import enrol as run
+
+    run(home, identifier)
+
+
+@app.command()
+def request(
+    home: Home,
+    action: Annotated[str, typer.Argument(help="erase or access.")],
+    subject: Subject = "",
+    identifier: Identifier = "",
+) -> None:
+    """Print a request for one person, which their wallet signs or two operators approve."""
+    from consent.cli.erasures import request as run
+    from consent.domain.subject_request import RequestAction
+
+    if action not in set(RequestAction):
+        raise typer.BadParameter("a request is to erase or for access")
+    run(home, RequestAction(action), subject, identifier)
+
+
+Request = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="The signed or approved request.")]
+
+
+@app.command()
+def access(
+    home: Home,
+    request: Request,
+    out: Annotated[Path | None, typer.Option(help="A new file; without it, standard output.")] = None,
+) -> None:
+    """Give a person all of their records, as a FHIR R4 Bundle (GDPR, articles 15 and 20)."""
+    from consent.cli.records import access as run
+
+    run(home, request, out)
+
+
+@app.command()
+def erase(home: Home, request: Request) -> None:
+    """Take up a request for erasure: blocked at once; prints the receipt. `erasures` says how far it is."""
+    from consent.cli.erasures import erase as run
+
+    run(home, request)
+
+
+@app.command()
+def erasures(
+    home: Home,
+    receipt: Annotated[str, typer.Option(help="The SubjectId of a final one, to print its receipt.")] = "",
+) -> None:
+    """List erasures: where each stands and what it waits for."""
+    from consent.cli.erasures import show
+
+    show(home, receipt)
+
+
+@app.command()
+def hold(
+    home: Home,
+    basis: Annotated[str, typer.Option(help="Why, in a short code: lower-case letters, digits and hyphens.")],
+    subject: Subject = "",
+    identifier: Identifier = "",
+    until: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="The day it ends; else open.")] = None,
+) -> None:
+    """Place a legal hold: an erasure then blocks the person and keeps their records."""
+    from consent.cli.erasures import hold as run
+
+    run(home, subject, identifier, basis, until.date() if until else None)
+
+
+@app.command()
+def lift(home: Home, subject: Subject = "", identifier: Identifier = "") -> None:
+    """Lift a legal hold."""
+    from consent.cli.erasures import lift as run
+
+    run(home, subject, identifier)
+
+
+@app.command()
+def consents(home: Home, subject: Subject = "", identifier: Identifier = "") -> None:
+    """List what one person allows, and how each consent stands."""
+    from consent.cli.stops import show
+
+    show(home, subject, identifier)
+
+
+@app.command()
+def stop(
+    home: Home,
+    subject: Subject = "",
+    identifier: Identifier = "",
+    consent: Annotated[list[str] | None, typer.Option(help="A consent's id; repeatable. Without it, all.")] = None,
+) -> None:
+    """Stop a person's consents at once, without any key of theirs and whether or not the chain is there."""
+    from consent.cli.stops import stop as run
+
+    run(home, subject, identifier, consent or [])

@@ -1,0 +1,83 @@
+"""`consentry epoch turn`, `backup`, `restore`, `upgrade` and `doctor`: keeping an installation well."""
+
+import sys
+from pathlib import Path
+
+from rich.console import Console
+
+from consent import wiring
+from consent.cli.errors import BROKEN
+from consent.services.replaying import Replayed
+from consent.settings import Settings, SettingsError
+from consent.wiring.backups import back_up_installation, restore_installation
+from consent.wiring.diagnosis import complaints
+
+
+def turn(home: Path, *, patients_only: bool) -> None:
+    """Turn the epoch now."""
+    with wiring.opened(Settings.read(home)) as installation:
+        epochs = installation.epochs
+        turned = epochs.turn_for_patients_only() if patients_only else epochs.turn()
+    Console().print(
+        f"Epoch {turned.previous} is dead, {turned.epoch} lives with {turned.live_keys:,} keys. "
+        "Every older backup of the keys opens nothing any more.",
+        highlight=False,
+    )
+
+
+def backup(home: Path, folder: Path | None) -> None:
+    """Write a backup."""
+    settings = Settings.read(home)
+    target = folder or settings.backups
+    if target is None:
+        raise SettingsError("name a folder for the backup, or set CONSENTRY_BACKUPS")
+    with wiring.opened(settings) as installation:
+        made = back_up_installation(installation, target, wiring.utc_now())
+    console = Console()
+    console.print("Written and read back. Keep records and keys under different hands:")
+    for path in (made.records, made.keys, made.chain):
+        if path:
+            console.print(f"  {path}", highlight=False, soft_wrap=True)
+
+
+def restore(home: Path, records: Path | None, keys: Path | None, chain: Path | None) -> None:
+    """Put backups in the place of what is there, then say what they did not know."""
+    if not (records or keys or chain):
+        raise SettingsError("name what is to be restored: --records, --keys or --chain")
+    settings = Settings.read(home)
+    restore_installation(settings, records, keys, chain)
+    with wiring.opened(settings) as installation:
+        _say(installation.replayed)
+
+
+def _say(replayed: Replayed) -> None:
+    out = Console()
+    out.print("Restored.")
+    for number, what in (
+        (replayed.entries, "entries of the log taken back from the log archive"),
+        (replayed.stops, "stops done again"),
+        (replayed.blocks, "people blocked again who had asked to be erased"),
+        (replayed.shreds, "erased people kept out"),
+        (replayed.keys, "enrolment keys taken from the log"),
+    ):
+        if number:
+            out.print(f"  {number:,} {what}", highlight=False)
+    out.print("Now `consentry doctor`, then start the programs.")
+
+
+def upgrade(home: Path) -> None:
+    """Bring an older installation up to date."""
+    wiring.upgrade(Settings.read(home))
+    Console().print("Up to date. Now `consentry doctor`, then start the programs.")
+
+
+def doctor(home: Path) -> None:
+    """Say what is wrong and what to do."""
+    found = list(complaints(Settings.read(home)))
+    out = Console()
+    for complaint in found:
+        out.print(complaint.what, style="bold", highlight=False, soft_wrap=True, markup=False)
+        out.print(f"  {complaint.do}", highlight=False, soft_wrap=True, markup=False)
+    if found:
+        sys.exit(BROKEN)
+    out.print("All is well.")

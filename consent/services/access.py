@@ -1,0 +1,130 @@
+"""Access and portability (GDPR 15 and 20): all of one person's records as a FHIR Bundle, for that person only.
+
+    {"resourceType": "Bundle", "type": "collection", "timestamp": "…", "entry": [{"resource": …}, …]}
+
+Every version that is kept is in it, also what was replaced or withdrawn; each resource is the bytes that came in. An
+attachment follows its resource as a Binary. The Bundle streams: memory stays flat however much a person has.
+"""
+
+import base64
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from consent.domain.entry import PERMIT, Action, Entry
+from consent.domain.errors import ConsentError
+from consent.domain.request_file import RequestFile
+from consent.domain.subject_request import RequestAction
+from consent.domain.terms import Category, SubjectId
+from consent.ports import Store, Unit
+from consent.services.authorising import Authorising, subject_request
+from consent.services.book import ConsentBook
+from consent.services.log import Log
+from vault import Access, Admission, Admitted, History, Refused, Vault
+
+_ALL: Final = frozenset(category.value for category in Category)
+_WHOLE_TRIPLES: Final = 3 * 64 * 1024
+"""Base64 of so many bytes has no padding, so that pieces can follow each other."""
+
+
+class BlockedPersonError(ConsentError):
+    """This person asked to be erased: nothing of theirs is opened any more; their own copy is what they took before."""
+
+
+@dataclass(frozen=True, slots=True)
+class OwnRecords:
+    """Gives a person all of their records."""
+
+    store: Store
+    vault: Vault
+    book: ConsentBook
+    log: Log
+    authorising: Authorising
+    clock: Callable[[], datetime]
+
+    def bundle(self, file: RequestFile) -> Iterator[bytes]:
+        """Yield a FHIR R4 Bundle as pieces of JSON; its entry is in the log before the first record is opened.
+
+        Raises `NotAuthorisedError` or `BlockedPersonError`, having opened nothing.
+        """
+        gate = self._admitted(file)
+        return self._pieces(gate)
+
+    def _admitted(self, file: RequestFile) -> "_OwnGate":
+        """Write the answer to the log; a request that may be made counts once, whatever the answer."""
+        request = subject_request(file, RequestAction.ACCESS)
+        subject, time = request.subject, int(self.clock().timestamp())
+        with self.store.begin() as unit:
+            self.book.follow(unit)
+            authorised = self.authorising.require(unit, request, file.authorisation, self.clock())
+            blocked = subject in self.book.blocked
+            entry = Entry(
+                time,
+                authorised.by,
+                Action.ACCESS,
+                "BLOCKED" if blocked else PERMIT,
+                subject,
+                categories=() if blocked else tuple(sorted(_ALL)),
+                facts=authorised.facts,
+            )
+            self.log.append(unit, [entry])
+        if blocked:
+            raise BlockedPersonError("this person asked to be erased: nothing of theirs is opened any more")
+        return _OwnGate(subject)
+
+    def _pieces(self, gate: "_OwnGate") -> Iterator[bytes]:
+        stamp = f"{self.clock().astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+        yield b'{"resourceType":"Bundle","type":"collection","timestamp":"%s","entry":[' % stamp.encode()
+        between = b""
+        with self.store.reading() as unit:
+            for resource in self._resources(unit, gate):
+                yield between + b'{"resource":'
+                yield from resource
+                yield b"}"
+                between = b","
+        yield b"]}\n"
+
+    def _resources(self, unit: Unit, gate: "_OwnGate") -> Iterator[Iterable[bytes]]:
+        """Yield each resource as pieces of JSON, the files behind a DocumentReference after it."""
+        access = Access("patient", "", "access", frozenset(), _ALL)
+        kept = self.vault.history(unit.connection, gate, access, gate.subject)
+        for version in kept.versions if isinstance(kept, History) else ():
+            yield from ([line] for line in version.content.splitlines())
+            if version.parts:
+                place = (gate.subject, version.record_id, version.version)
+                stream = self.vault.read_attachment(unit.connection, gate, access, *place)
+                if not isinstance(stream, Refused):
+                    yield _binary(version.content, stream)
+
+
+@dataclass(frozen=True, slots=True)
+class _OwnGate:
+    """Repeats an answer that is in the log already: the log is written in one transaction, read in another."""
+
+    subject: SubjectId
+
+    def admit(self, subjects: Sequence[str], _access: Access) -> Admission:
+        """Admit the subject and nobody else."""
+        own, other = Admitted(_ALL, None, None, b""), Refused("SUBJECT")
+        return {subject: own if subject == self.subject else other for subject in subjects}
+
+
+def _binary(header: bytes, stream: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield a FHIR Binary of the bytes behind a DocumentReference, in base64."""
+    [content] = json.loads(header)["content"]
+    attachment = content["attachment"]
+    said = {
+        "resourceType": "Binary",
+        "id": attachment["url"].partition("/")[2],
+        "contentType": attachment["contentType"],
+    }
+    yield json.dumps(said)[:-1].encode() + b',"data":"'
+    held = b""
+    for piece in stream:
+        held += piece
+        whole = len(held) - len(held) % _WHOLE_TRIPLES
+        yield base64.b64encode(held[:whole])
+        held = held[whole:]
+    yield base64.b64encode(held) + b'"}'

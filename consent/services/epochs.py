@@ -1,0 +1,67 @@
+"""Turning the epoch of keys by schedule: soon after somebody's key was deleted, and not for nothing.
+
+A turn makes every older backup of the keys useless, which is its purpose; so it writes a new one, and tries it, before
+the old epoch dies (`vault.turn`).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from consent.domain.entry import Action, Entry
+from consent.domain.erasure import ErasureState
+from consent.domain.hashing import Json
+from consent.ports import StopList, Store
+from consent.services.erasure_register import ErasureRegister
+from consent.services.log import Log
+from vault import KeyTree, Turned
+
+
+@dataclass(frozen=True, slots=True)
+class Epochs:
+    """The epochs of one installation.
+
+    Attributes:
+        every: at most one turn by schedule in so many seconds.
+        backups: the folder for the new keys' backup; None writes none.
+    """
+
+    store: Store
+    keys: KeyTree
+    log: Log
+    register: ErasureRegister
+    stops: StopList
+    clock: Callable[[], datetime]
+    every: int
+    backups: Path | None
+
+    def due(self) -> bool:
+        """Say whether a key was deleted in the live epoch, and the last turn was long enough ago."""
+        with self.store.reading() as unit:
+            self.register.follow(unit)
+        deleted = [e for e in self.register.open_ones() if e.state is ErasureState.KEY_DELETED]
+        rested = self.clock().timestamp() >= self.register.turned_at + self.every
+        return rested and any(erasure.epoch >= self.keys.epoch for erasure in deleted)
+
+    def turn(self) -> Turned:
+        """Turn the epoch now, with every key; raises what `vault.KeyTree.turn` raises."""
+        return self._noted(self.keys.turn(backup=self.backups))
+
+    def turn_for_patients_only(self) -> Turned:
+        """Turn the epoch and leave behind every key whose patient the records do not know; nobody writes meanwhile.
+
+        After a restore those are keys of people who enrolled later: once gone, no newer backup brings them back.
+        """
+        with self.store.begin() as unit:
+            keep = {patient.subject for patient in unit.patients.everyone()}
+            turned = self.keys.turn(keep=keep, backup=self.backups)
+        return self._noted(turned)
+
+    def _noted(self, turned: Turned) -> Turned:
+        marks = self.stops.state().head.lines
+        facts: dict[str, Json] = {"epoch": turned.epoch, "live_keys": turned.live_keys, "marks": marks}
+        with self.store.begin() as unit:
+            entry = Entry(int(self.clock().timestamp()), "operator", Action.KEYS, "TURNED", facts=facts)
+            self.log.append(unit, [entry])
+        return turned

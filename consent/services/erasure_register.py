@@ -1,0 +1,57 @@
+"""Where every erasure and legal hold stands, read from the log: it follows the log as the consent book does."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from consent.domain.entry import Action
+from consent.domain.erasure import Erasure, ErasureState, Hold, Step
+from consent.domain.terms import SubjectId
+from consent.ports import Unit
+from consent.services.acts import said
+
+_READ: Final = b'{"action":"read"'
+_STATES: Final = {state.value: state for state in ErasureState}
+
+
+@dataclass(slots=True)
+class ErasureRegister:
+    """All erasures and holds by subject, and when the epoch of keys was turned last (Unix seconds, 0 for never)."""
+
+    erasures: dict[SubjectId, Erasure] = field(default_factory=dict)
+    holds: dict[SubjectId, Hold] = field(default_factory=dict)
+    turned_at: int = 0
+    _read: int = 0
+
+    def follow(self, unit: Unit) -> None:
+        """Take up what was written to the log since; call it as a transaction begins."""
+        for entry in unit.log.entries(self._read):
+            if not entry.body.startswith(_READ) and (body := said(entry)) is not None:
+                self._take(entry.index, body)
+            self._read = entry.index + 1
+
+    def open_ones(self) -> list[Erasure]:
+        """Return the erasures that are not final, in the order of their subjects."""
+        found = (erasure for erasure in self.erasures.values() if erasure.state is not ErasureState.FINAL)
+        return sorted(found, key=lambda erasure: erasure.subject)
+
+    def _take(self, index: int, body: Mapping[str, Any]) -> None:
+        subject, verdict = SubjectId(str(body.get("subject", ""))), str(body.get("verdict", ""))
+        facts = body.get("facts") if isinstance(body.get("facts"), dict) else {}
+        if body.get("action") == Action.ERASE and verdict in _STATES:
+            actor = str(body.get("actor", ""))
+            self._move(subject, Step(_STATES[verdict], int(body.get("time", 0)), index, actor, facts or {}))
+        elif body.get("action") == Action.HOLD:
+            self._hold(subject, verdict, facts or {})
+        elif body.get("action") == Action.KEYS and verdict == "TURNED":
+            self.turned_at = int(body.get("time", 0))
+
+    def _move(self, subject: SubjectId, step: Step) -> None:
+        known = self.erasures.get(subject) or Erasure(subject, step.state, step.time, step.index)
+        self.erasures[subject] = known.after(step)
+
+    def _hold(self, subject: SubjectId, verdict: str, facts: Mapping[str, object]) -> None:
+        self.holds.pop(subject, None)
+        if verdict == "SET":
+            until = facts.get("until")
+            self.holds[subject] = Hold(str(facts.get("basis", "")), until if isinstance(until, int) else 0)

@@ -1,0 +1,145 @@
+"""Backup and restore of an installation's databases, each in files of its own: no backup of records holds a key."""
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+from sqlalchemy import Engine, create_engine
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import NullPool
+
+import migrations
+from consent.adapters.sql import SqlStore, metadata, open_records
+from consent.adapters.sql.copies import BackupError, back_up, copy_rows
+from consent.settings import Settings
+from consent.wiring.occupancy import occupied
+from consent.wiring.places import InstallationError, Places, read_identity
+from consent.wiring.rooms import Installation
+from vault import KeyTree, PassphraseFile, open_keys
+from vault.backup import replace_keys
+from vault.sql import sqlite_path
+from vault.tables import records_metadata
+
+RECORDS_TABLES: Final = (*records_metadata.sorted_tables, *metadata.sorted_tables)
+
+
+@dataclass(frozen=True, slots=True)
+class Backup:
+    """The files of one backup; `chain` is None for a node's chain."""
+
+    records: Path
+    keys: Path
+    chain: Path | None
+
+
+def back_up_installation(installation: Installation, folder: Path, now: datetime) -> Backup:
+    """Write records, then keys, then the embedded chain: whatever a later file holds more, it lacks nothing.
+
+    Each was read back when this returns; raises `BackupError`, `EpochTurnError`.
+    """
+    stamp = f"{now:%Y%m%dT%H%M%SZ}"
+    for part in ("records", "keys", "chain"):
+        (folder / part).mkdir(parents=True, exist_ok=True)
+        (folder / part).chmod(0o700)
+    records = folder / "records" / f"records-{stamp}.sqlite"
+    with installation.store.reading() as unit:
+        back_up(unit.connection, "records", RECORDS_TABLES, records)
+    keys = installation.keys.back_up(folder / "keys")
+    embedded = installation.places.chain
+    chain = _chain_into(embedded, folder / "chain" / f"chain-{stamp}.sqlite") if embedded.exists() else None
+    return Backup(records, keys, chain)
+
+
+def restore_installation(settings: Settings, records: Path | None, keys: Path | None, chain: Path | None) -> None:
+    """Put backups in the place of what is there; nobody has the installation open meanwhile.
+
+    Each file is tried before anything is touched. Raises `InstallationError`, `BackupError`, or what the vault says of
+    keys that no replica folder opens. Opening the installation afterwards replays stops and erasures.
+    """
+    places = Places(settings.home, settings.databases)
+    identity = read_identity(places.public)
+    if chain and not places.chain.exists():
+        raise InstallationError("this installation is on a node's chain: there is no chain to restore")
+    with occupied(places, alone=True), TemporaryDirectory(dir=places.home) as folder:
+        tried_records = _tried(records, "records", Path(folder)) if records else None
+        tried_keys = _tried(keys, "keys", Path(folder)) if keys else None
+        tried_chain = _chain_into(chain, Path(folder) / "chain.sqlite") if chain else None
+        if tried_keys:
+            root = PassphraseFile.open(places.root_key, settings.passphrase)
+            with _disposed(open_keys(tried_keys)) as engine:
+                KeyTree.open(engine, root, settings.replicas, identity.tenant)
+        if tried_records and not _put_file(tried_records, places.records):
+            with _disposed(open_records(tried_records)) as source, _disposed(open_records(places.records)) as target:
+                migrations.upgrade(target, "records")
+                with SqlStore(source).reading() as old, SqlStore(target).begin() as unit:
+                    copy_rows(old.connection, unit.connection, RECORDS_TABLES)
+        if tried_keys and not _put_file(tried_keys, places.keys):
+            with _disposed(open_keys(tried_keys)) as source, _disposed(open_keys(places.keys)) as target:
+                migrations.upgrade(target, "keys")
+                replace_keys(source, target)
+        if tried_chain:
+            _put_file(tried_chain, places.chain)
+
+
+def _tried(backup: Path, history: migrations.History, folder: Path) -> Path:
+    """Copy a backup and bring the copy to the newest schema; raise `BackupError` when it is no whole database."""
+    copy = folder / f"{history}.sqlite"
+    try:
+        copy.write_bytes(backup.read_bytes())
+        copy.chmod(0o600)
+        with _disposed(create_engine(f"sqlite:///{copy}", poolclass=NullPool, hide_parameters=True)) as engine:
+            with engine.connect() as connection:
+                whole = connection.exec_driver_sql("PRAGMA integrity_check").scalar_one() == "ok"
+            migrations.upgrade(engine, history)
+    except (OSError, DBAPIError, sqlite3.Error) as error:
+        raise BackupError(f"the {history} backup cannot be read: take another one") from error
+    if not whole:
+        raise BackupError(f"the {history} backup is damaged: take another one")
+    return copy
+
+
+def _put_file(tried: Path, place: Path | str) -> bool:
+    """Put a tried file in the place of a SQLite database, damaged or not; say whether the place is one.
+
+    Its journal goes first: left behind, it would be played into the new file.
+    """
+    target = sqlite_path(place)
+    if target is None:
+        return False
+    for ending in ("-wal", "-shm", "-journal"):
+        target.with_name(target.name + ending).unlink(missing_ok=True)
+    descriptor = os.open(tried, os.O_RDONLY)
+    os.fsync(descriptor)
+    os.close(descriptor)
+    tried.replace(target)
+    return True
+
+
+def _chain_into(source: Path, target: Path) -> Path:
+    """Copy an embedded chain as it is at one moment, beside the process that runs it."""
+    if target.exists():
+        raise BackupError("a backup of this name is there already: name another folder")
+    draft = target.with_suffix(".part")
+    draft.unlink(missing_ok=True)
+    reading = sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro", uri=True)
+    with closing(reading), closing(sqlite3.connect(draft)) as copy:
+        reading.backup(copy)
+        if copy.execute("PRAGMA integrity_check").fetchone() != ("ok",):
+            raise BackupError("the chain's copy does not read back: write it to another disk")
+    draft.chmod(0o600)
+    draft.replace(target)
+    return target
+
+
+@contextmanager
+def _disposed(engine: Engine) -> Iterator[Engine]:
+    try:
+        yield engine
+    finally:
+        engine.dispose()

@@ -1,0 +1,129 @@
+"""Making an installation, and bringing an older one up to date."""
+
+import json
+import secrets
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine
+
+import migrations
+from consent.adapters.chain_keys import ChainKeys
+from consent.adapters.embedded_chain import EmbeddedChain
+from consent.adapters.signing import LogKey
+from consent.adapters.sql import SqlStore, engines, open_records
+from consent.adapters.stop_file import StopFile
+from consent.domain.identity import Identity
+from consent.domain.stop_list import Mark, MarkKind
+from consent.domain.typed_data import SigningDomain
+from consent.ports import Unit
+from consent.services.acts import read_acts
+from consent.settings import Settings
+from consent.wiring.clock import Clock, utc_now
+from consent.wiring.occupancy import occupied
+from consent.wiring.places import (
+    InstallationError,
+    Places,
+    read_chain_keys,
+    read_deployment,
+    read_identity,
+    write_private,
+)
+from vault import KeyTree, PassphraseFile, open_keys
+from vault.sql import is_postgresql, reading_keys, sqlite_path
+
+
+def create(settings: Settings, clock: Clock = utc_now) -> None:
+    """Make a new installation in `settings.home`; raise `InstallationError` when the folder holds one."""
+    places = Places(settings.home, settings.databases)
+    _require_nothing_there(places)
+    places.operator.mkdir(parents=True, exist_ok=True)
+    places.operator.chmod(0o700)
+    tenant = secrets.token_hex(16)
+    root = PassphraseFile.create(places.root_key, settings.passphrase)
+    log_key = LogKey.create(places.log_key, root.wrap)
+    domain = _chain_of(places, clock)
+    _make_databases(places, root, settings.replicas, tenant)
+    identity = Identity(tenant, log_key.public_key.hex(), domain.chain_id, domain.contract.hex())
+    StopFile.create(places.stops, identity.origin, log_key, int(clock().timestamp()))
+    write_private(places.public, json.dumps(identity.to_json(), indent=2).encode(), mode=0o644)
+
+
+def upgrade(settings: Settings, clock: Clock = utc_now) -> None:
+    """Bring both databases to the newest schema, and begin a stop list where a version before had none.
+
+    Nobody has the installation open meanwhile. It may be run again; raises `InstallationError`.
+    """
+    places = Places(settings.home, settings.databases)
+    identity = read_identity(places.public)
+    with occupied(places, alone=True), both_databases(places) as (records, keys):
+        migrations.upgrade(keys, "keys")
+        migrations.upgrade(records, "records")
+        root = PassphraseFile.open(places.root_key, settings.passphrase)
+        if not places.stops.exists():
+            with SqlStore(records).reading() as unit:
+                marks = _marks(unit, int(clock().timestamp()))
+            log_key = LogKey.open(places.log_key, root.unwrap)
+            stops = StopFile.create(places.stops, identity.origin, log_key, int(clock().timestamp()))
+            stops.append(marks)
+
+
+def _marks(unit: Unit, now: int) -> list[Mark]:
+    """Return what a log from before the stop list says of stops and erasures; identifiers apart from their subjects."""
+    acts = read_acts(unit.log)
+    stops = [Mark(MarkKind.STOP, now, acts.whose[consent], consent) for consent in sorted(acts.stopped)]
+    blocks = [Mark(MarkKind.BLOCK, now, subject) for subject in sorted(acts.blocked)]
+    shreds = [Mark(MarkKind.SHRED, now, subject) for subject in sorted(acts.shredded)]
+    macs = sorted(mac for subject in acts.erased for mac in unit.patients.identifiers(subject))
+    return [*stops, *blocks, *shreds, *(Mark(MarkKind.TOMBSTONE, now, identifier=mac.hex()) for mac in macs)]
+
+
+def _require_nothing_there(places: Places) -> None:
+    if places.public.exists():
+        raise InstallationError("this folder holds an installation already: name another, or open this one")
+    files = (sqlite_path(part) for part in (places.records, places.keys, places.chain, places.root_key))
+    if any(file and file.exists() for file in files):
+        raise InstallationError("this folder holds parts of an installation: restore installation.json, or empty it")
+    with both_databases(places) as (records, keys):
+        if is_postgresql(records):
+            _require_empty(engines.reading(records))
+        if is_postgresql(keys):
+            _require_empty(reading_keys(keys))
+
+
+def _make_databases(places: Places, root: PassphraseFile, replicas: Sequence[Path], tenant: str) -> None:
+    with both_databases(places) as (records, keys):
+        migrations.upgrade(records, "records")
+        _require_empty(reading_keys(keys))  # two spellings may name one database, and a copy of records holds no key
+        migrations.upgrade(keys, "keys")
+        KeyTree.create(keys, root, replicas, tenant)
+
+
+def _require_empty(reading: AbstractContextManager[Connection]) -> None:
+    with reading as connection:
+        if not migrations.is_empty(connection):
+            raise InstallationError("a database holds tables already: name two new, empty ones")
+
+
+@contextmanager
+def both_databases(places: Places) -> Iterator[tuple[Engine, Engine]]:
+    """Open the records database and the keys database, and let go of both at the end."""
+    records, keys = open_records(places.records), open_keys(places.keys)
+    try:
+        yield records, keys
+    finally:
+        records.dispose()
+        keys.dispose()
+
+
+def _chain_of(places: Places, clock: Clock) -> SigningDomain:
+    """Return where signatures count: on the node's chain that was deployed to, or on an embedded one made now."""
+    if places.deployment.exists():
+        deployment = read_deployment(places.deployment)
+        read_chain_keys(places)
+        return SigningDomain(deployment.chain_id, deployment.registry.address)
+    keys = ChainKeys.draw()
+    write_private(places.chain_keys, json.dumps(keys.to_json()).encode())
+    with EmbeddedChain.create(places.chain, keys, genesis_time=int(clock().timestamp())) as chain:
+        return chain.domain

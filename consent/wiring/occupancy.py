@@ -1,0 +1,26 @@
+"""Who has an installation open: many at once to use it, one alone to restore it."""
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from consent.wiring.places import InstallationError, Places
+
+
+@contextmanager
+def occupied(places: Places, *, alone: bool = False) -> Iterator[None]:
+    """Hold the installation's lock; the system lets it go when the process ends, however that ends.
+
+    Raises `InstallationError`: alone, when anybody has it open; otherwise, while it is being restored.
+    """
+    try:
+        file = (places.home / "open.lock").open("ab")
+    except OSError as error:
+        raise InstallationError("the installation's folder cannot be written: make it writable") from error
+    with file:
+        try:
+            fcntl.flock(file, (fcntl.LOCK_EX if alone else fcntl.LOCK_SH) | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            others = "other programs have this installation open: stop them all first"
+            raise InstallationError(others if alone else "this installation is held alone: wait for its end") from error
+        yield

@@ -1,0 +1,132 @@
+"""The parts of an open installation, and the services made of them."""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+from consent.adapters.fhir import supersedes
+from consent.adapters.log_archive import LogArchiveFile
+from consent.adapters.signing import LogKey, recover, verifies
+from consent.adapters.sql import SqlStore
+from consent.adapters.stop_file import StopFile
+from consent.domain.typed_data import SigningDomain
+from consent.services.access import OwnRecords
+from consent.services.acts import Acts
+from consent.services.authorising import Authorising
+from consent.services.book import ConsentBook
+from consent.services.epochs import Epochs
+from consent.services.erasure import Erasures
+from consent.services.erasure_register import ErasureRegister
+from consent.services.evidence import EvidenceRoom
+from consent.services.granting import Granting
+from consent.services.log import Log
+from consent.services.operators import Operators
+from consent.services.outbox import Outbox
+from consent.services.projection import LedgerProjection, ProjectionSeal
+from consent.services.records import Records
+from consent.services.replaying import Replayed, Replaying
+from consent.services.studies.registration import Registration
+from consent.services.studies.training import Training
+from consent.settings import Settings
+from consent.wiring.clock import Clock
+from consent.wiring.making import both_databases
+from consent.wiring.occupancy import occupied
+from consent.wiring.places import InstallationError, Places, is_absent, read_identity
+from vault import KeyTree, PassphraseFile, Vault
+
+IDENTIFIERS: Final = "identifiers"
+PROJECTION: Final = "projection"
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What services are made of; whatever was restored has been told what it did not know."""
+
+    places: Places
+    store: SqlStore
+    keys: KeyTree
+    vault: Vault
+    log: Log
+    stops: StopFile
+    domain: SigningDomain
+    replayed: Replayed
+    acts: Acts
+
+
+def opened_parts(settings: Settings, clock: Clock, stack: ExitStack) -> Parts:
+    """Open databases, keys and lists, and make log and stop list one; raises `InstallationError`, `StopListError`."""
+    places = Places(settings.home, settings.databases)
+    identity = read_identity(places.public)
+    chain = places.deployment if places.deployment.exists() else places.chain
+    for part in (places.records, places.keys, chain, places.root_key, places.chain_keys, places.log_key):
+        if is_absent(part):
+            raise InstallationError(
+                f"{Path(part).name} is missing from this installation: restore it, nothing was changed"
+            )
+    stack.enter_context(occupied(places))
+    records, keys_engine = stack.enter_context(both_databases(places))
+    root = PassphraseFile.open(places.root_key, settings.passphrase)
+    log_key = LogKey.open(places.log_key, root.unwrap)
+    stops = StopFile(places.stops, identity.origin, log_key.public_key, log_key.sign)
+    stops.state()
+    keys = KeyTree.open(keys_engine, root, settings.replicas, identity.tenant)
+    store, vault = SqlStore(records), Vault(identity.tenant, keys)
+    log = Log(identity.origin, log_key, LogArchiveFile(places.log_archive))
+    replayed, acts = Replaying(store, vault, log, stops, clock).run()
+    return Parts(places, store, keys, vault, log, stops, identity.domain, replayed, acts)
+
+
+def book_of(parts: Parts) -> ConsentBook:
+    """Return the book of all consents."""
+    book = ConsentBook(parts.domain, recover, parts.vault)
+    with parts.store.reading() as unit:
+        book.load(unit, parts.acts)
+        book.follow(unit)
+    return book
+
+
+def services_of(
+    parts: Parts,
+    settings: Settings,
+    clock: Clock,
+    book: ConsentBook,
+    outbox: Outbox,
+    follow: Callable[[datetime], object] = lambda _: None,
+) -> dict[str, Any]:
+    """Return the services by their names in `Installation`."""
+    store, keys, log, vault, stops = parts.store, parts.keys, parts.log, parts.vault, parts.stops
+    projection = LedgerProjection(ProjectionSeal(keys.installation_key(PROJECTION)))
+    with store.reading() as unit:
+        projection.refresh(unit)
+    granting = Granting(store, vault, book, log, outbox, stops, settings.publication_window)
+    authorising = Authorising(log.origin, parts.domain, recover, verifies)
+    register = ErasureRegister()
+    identifier_key = keys.installation_key(IDENTIFIERS)
+    backups = settings.backups / "keys" if settings.backups else None
+    return {
+        "places": parts.places,
+        "store": store,
+        "vault": vault,
+        "keys": keys,
+        "domain": parts.domain,
+        "book": book,
+        "projection": projection,
+        "log": log,
+        "stops": stops,
+        "replayed": parts.replayed,
+        "records": Records(store, vault, book, log, stops, identifier_key, supersedes),
+        "own_records": OwnRecords(store, vault, book, log, authorising, clock),
+        "operators": Operators(store, log, verifies),
+        "outbox": outbox,
+        "granting": granting,
+        "registration": Registration(store, log),
+        "training": Training(store, vault, book, projection, parts.domain, log, clock, settings.max_staleness, follow),
+        "erasures": Erasures(
+            store, vault, book, log, granting, outbox, stops, authorising, register, clock, settings.replica_delay
+        ),
+        "epochs": Epochs(store, keys, log, register, stops, clock, settings.epoch_every, backups),
+        "evidence": EvidenceRoom(store, vault),
+    }
