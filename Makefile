@@ -18,10 +18,10 @@ demo: $(READY)   ## the whole story once, on 9,105 real patients (about 90 s); e
 	@$(BIN)/consentry demo
 
 test: $(NPM_READY) ## every test, a few kills and mutants each (under ten minutes)
-	@$(BIN)/pytest -m 'not soak'
+	@$(BIN)/pytest -n 2 --dist loadfile -m 'not soak'
 
 soak: $(NPM_READY) ## the same tests with the full counts
-	@$(BIN)/pytest
+	@$(BIN)/pytest -n 2 --dist loadfile
 
 check: $(READY)  ## lint, types, import rules, fresh contract artefacts
 	@$(BIN)/ruff check .

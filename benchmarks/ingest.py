@@ -1,19 +1,25 @@
-"""How fast resources come in: found in their files, validated, categorised, given their person."""
+"""How fast resources come in, from a hospital's files to sealed rows."""
 
 import json
 import tempfile
 import time
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
+from benchmarks.databases import SUFFIXES, Fresh, databases
 from benchmarks.figure import Figure
+from consent import wiring
 from consent.adapters.fhir import read
 from consent.services.received import ReceivedResource
+from consent.settings import Databases, Settings, default_replicas
+from vault import Outcome
 
 PATIENTS: Final = 1_000
 EACH: Final = 20
 PROCESSES: Final = 2
+BATCH: Final = 1_000
 
 _SYSTEM: Final = "https://hospital.example"
 _CATEGORY: Final = "http://terminology.hl7.org/CodeSystem/observation-category"
@@ -21,23 +27,35 @@ _UCUM: Final = "http://unitsofmeasure.org"
 
 
 def measure() -> Iterator[Figure]:
-    """Yield the rate of a Bulk Data export, Patient.ndjson beside Observation.ndjson."""
-    with tempfile.TemporaryDirectory() as folder:
-        files = [Path(folder) / "Patient.ndjson", Path(folder) / "Observation.ndjson"]
-        _write(files[0], map(_patient, range(PATIENTS)))
-        _write(files[1], map(_observation, range(PATIENTS * EACH)))
+    """Yield the rate of a Bulk Data export, Patient.ndjson beside Observation.ndjson, on both databases."""
+    for suffix in SUFFIXES:
+        with databases(suffix) as fresh, tempfile.TemporaryDirectory() as name:
+            yield _imported(suffix, fresh, Path(name))
+
+
+def _imported(suffix: str, fresh: Fresh, folder: Path) -> Figure:
+    files = [folder / "Patient.ndjson", folder / "Observation.ndjson"]
+    _write(files[0], map(_patient, range(PATIENTS)))
+    _write(files[1], map(_observation, range(PATIENTS * EACH)))
+    home = folder / "home"
+    settings = Settings(home, b"measured", default_replicas(home), databases=Databases(fresh(), fresh()))
+    wiring.create(settings)
+    with wiring.opened(settings) as installation:
         start = time.perf_counter()
-        count = sum(isinstance(found, ReceivedResource) for found in read(files, PROCESSES))
+        resources = (found for found in read(files, PROCESSES) if isinstance(found, ReceivedResource))
+        stored = 0
+        while batch := list(islice(resources, BATCH)):
+            stored += installation.records.deposit(batch, wiring.utc_now()).outcomes[Outcome.STORED]
         seconds = time.perf_counter() - start
-        size = sum(file.stat().st_size for file in files)
-    assert count == PATIENTS * (EACH + 1)
-    yield Figure(
-        "ingest.resources_per_second",
-        round(count / seconds),
+    assert stored == PATIENTS * (EACH + 1)
+    size = sum(file.stat().st_size for file in files)
+    return Figure(
+        f"ingest.resources_per_second{suffix}",
+        round(stored / seconds),
         "resources a second",
         "-",
-        f"{count:,} resources of {size // count} bytes in NDJSON, from file to validated, categorised and with their "
-        f"person, by {PROCESSES} processes whose start is counted",
+        f"{stored:,} resources of {size // stored} bytes in NDJSON, from file to validated, categorised, enrolled, "
+        f"sealed and committed in batches of {BATCH:,}; {PROCESSES} validating processes, whose start is counted",
     )
 
 

@@ -8,21 +8,35 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, inspect
 from sqlalchemy.exc import DBAPIError
 
 History = Literal["records", "keys"]
 
 
+class MigrationError(Exception):
+    """A database cannot be brought to the newest schema, and was left as it is; the message says what to do."""
+
+
 def upgrade(engine: Engine, history: History, to: str = "head") -> None:
     """Bring a database, new or old, to the newest schema of its history; says nothing when there is nothing to do.
 
-    `to` names an older revision to stop at.
+    `to` names an older revision to stop at. Raises `MigrationError`.
     """
     config = _config(history)
-    with engine.connect() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, to)
+    try:
+        with engine.connect() as connection:
+            config.attributes["connection"] = connection
+            command.upgrade(config, to)
+    except CommandError as error:
+        raise MigrationError(
+            f"this is no {history} database, or one of a newer version: name the right one, or install that version"
+        ) from error
+    except (DBAPIError, sqlite3.Error) as error:
+        raise MigrationError(
+            f"the {history} database cannot be read or written: see that it runs, is whole and may be written"
+        ) from error
 
 
 def at_head(engine: Engine, history: History) -> bool:
@@ -36,6 +50,13 @@ def at_head(engine: Engine, history: History) -> bool:
             return set(MigrationContext.configure(connection).get_current_heads()) == newest
     except (DBAPIError, sqlite3.Error):
         return False
+
+
+def belongs(connection: Connection, history: History) -> bool:
+    """Say whether a database has a schema of this history, old or new: no empty one has, nor one of newer code."""
+    found = set(MigrationContext.configure(connection).get_current_heads())
+    known = {script.revision for script in ScriptDirectory.from_config(_config(history)).walk_revisions()}
+    return bool(found) and found <= known
 
 
 def is_empty(connection: Connection) -> bool:

@@ -13,7 +13,18 @@ if TYPE_CHECKING:
     from tests.services.house import House, Template
 
 
-ON_BOTH = {"test_erasing", "test_importing", "test_granting", "test_stopping", "test_consent_gate"}
+ON_BOTH = {
+    "test_attaching",
+    "test_backups",
+    "test_consent_gate",
+    "test_erasing",
+    "test_erasure_requests",
+    "test_granting",
+    "test_importing",
+    "test_own_records",
+    "test_replaying",
+    "test_stopping",
+}
 """The suites of services that run on both databases every time."""
 
 

@@ -172,6 +172,17 @@ def bytes_at_rest(folder: Path) -> bytes:
     return b"".join(path.read_bytes() for part in folders for path in sorted(part.iterdir()) if path.is_file())
 
 
+def server_files(folder: Path) -> dict[str, bytes]:
+    """Return what else lies in the server's folder, by its path: nothing where databases are files of the folder."""
+    if not databases_of(folder).records:
+        return {}
+    with _administering(server()) as connection:
+        data = Path(connection.exec_driver_sql("SHOW data_directory").scalar_one())
+    folders = [part for part in data.iterdir() if part.name not in {"base", "pg_wal"}]
+    found = [path for part in folders for path in (part, *part.rglob("*")) if path.is_file()]
+    return {str(path): path.read_bytes() for path in found}
+
+
 def records_engine(folder: Path) -> Engine | None:
     """Return an engine for a folder's records on PostgreSQL."""
     url = databases_of(folder).records

@@ -77,13 +77,16 @@ def _write(
     stored = count_parts(connection, former.subject, former.record_id, former.version) if former else 0
     same, number = former is not None, 0
     for number, (content, last) in zip(count(), _parts(stream), strict=False):
-        place = _place(seal, header, number, last=last)
-        sealed = seal_ready(seal.key, os.urandom(SALT_BYTES), content, place)
-        add_part(connection, SealedPart(header.subject, header.record_id, header.version, number, sealed))
+        add_part(connection, _sealed(seal, header, number, content, last=last))
         if former and same:
             same = last == (number == stored - 1) and number < stored
             same = same and _opened(connection, seal, former, number, last=last) == content
     return same
+
+
+def _sealed(seal: SubjectSeal, header: SealedRecord, number: int, content: bytes, *, last: bool) -> SealedPart:
+    sealed = seal_ready(seal.key, os.urandom(SALT_BYTES), content, _place(seal, header, number, last=last))
+    return SealedPart(header.subject, header.record_id, header.version, number, sealed)
 
 
 def _opened(connection: Connection, seal: SubjectSeal, header: SealedRecord, number: int, *, last: bool) -> bytes:
@@ -105,6 +108,13 @@ def _parts(stream: Iterable[bytes]) -> Iterator[tuple[bytes, bool]]:
         held += piece
         # A full part waits for a byte more: until then it may be the last.
         while len(held) > PART_BYTES:
-            yield bytes(held[:PART_BYTES]), False
-            del held[:PART_BYTES]
-    yield bytes(held), True
+            yield _cut(held), False
+    yield _cut(held), True
+
+
+def _cut(held: bytearray) -> bytes:
+    """Take a part off the front, with no more copies of it than the one that is returned."""
+    with memoryview(held) as view:
+        part = bytes(view[:PART_BYTES])
+    del held[:PART_BYTES]
+    return part

@@ -38,6 +38,7 @@ def back_up(connection: Connection, epoch: EpochKey, folder: Path) -> Path:
     path = folder / f"keys-epoch-{epoch.number}.sqlite"
     draft = folder / f"{path.name}.draft"
     try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         draft.unlink(missing_ok=True)
         os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         _write(connection, epoch, draft)

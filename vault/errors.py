@@ -45,6 +45,10 @@ class EpochKeyLostError(VaultError):
     """No replica folder opens the epoch's key: bring one back; a database older than an erasure never opens again."""
 
 
+class EpochSupersededError(VaultError):
+    """A copy of the keys is of an epoch that another has followed: take a copy of the newest one's."""
+
+
 class ReplicaMissingError(VaultError):
     """Some replica does not hold the epoch's key, so its death could not be seen to: mend or unlist it, then repeat."""
 

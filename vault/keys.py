@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine
 from vault.backup import back_up
 from vault.cobblestone import bind
 from vault.epoch import EpochKey, EpochSeal, KeyEncryptionKey, PatientKey
-from vault.errors import EpochNotDestroyedError, KeyNotFoundError, KeyTreeMissingError
+from vault.errors import EpochNotDestroyedError, EpochSupersededError, KeyNotFoundError, KeyTreeMissingError
 from vault.replicas import Replicas
 from vault.sql.engine import reading, writing
 from vault.sql.keys import EpochState, WrappedKey, add_keys, delete_keys, epochs, keys_of, live_epoch, subjects_of
@@ -63,6 +63,18 @@ class KeyTree:
             settle(engine, folders)
         return tree
 
+    @classmethod
+    def require_live(cls, engine: Engine, root: KeyEncryptionKey, replicas: Sequence[Path], tenant: str) -> None:
+        """Raise what says why a copy of a keys database must not take the live one's place; nothing is changed.
+
+        `EpochKeyLostError` when its epoch's key is gone, `KeyTreeMissingError`, or `EpochSupersededError`.
+        """
+        folders = Replicas(tuple(replicas), root, tenant)
+        with reading(engine) as connection:
+            epoch = _read_live(connection, folders)
+        if folders.newest() > epoch.number:
+            raise EpochSupersededError("a newer epoch than this copy's is in use: take a copy of its keys")
+
     @property
     def missing_replicas(self) -> tuple[Path, ...]:
         """The replica folders without an intact copy of the live epoch's key, as they are now."""
@@ -78,9 +90,15 @@ class KeyTree:
 
     @property
     def undestroyed(self) -> tuple[int, ...]:
-        """The dead epochs whose key may still lie in some replica folder."""
+        """The dead epochs whose key may still lie in some replica folder.
+
+        A restored keys database may not know of one: then the folders tell, and whichever is away may hold the last.
+        """
         with reading(self._engine) as connection:
-            return tuple(epoch.number for epoch in epochs(connection) if epoch.state is EpochState.DOOMED)
+            live = self._live(connection).number
+            doomed = {epoch.number for epoch in epochs(connection) if epoch.state is EpochState.DOOMED}
+        away = set() if self._replicas.all_there() else {live - 1} - {0}
+        return tuple(sorted({*doomed, *away, *self._replicas.left_before(live)}))
 
     @property
     def destruction_delay(self) -> int:
@@ -150,7 +168,7 @@ class KeyTree:
 
         A file of the same epoch is replaced. It opens as long as the epoch lives; raises `EpochTurnError`.
         """
-        with reading(self._engine) as connection:
+        with reading(self._engine, one_state=True) as connection:
             epoch = self._live(connection)
             return back_up(connection, self._replicas.read(epoch.number, epoch.check()), folder)
 

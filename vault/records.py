@@ -1,7 +1,7 @@
 """The vault: records go in sealed and come out only through a gate, and a shredded key takes them everywhere."""
 
 import hmac
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,7 +18,7 @@ from vault.openings import AT_ONCE, History, Opening, PastVersion, cut_down, ope
 from vault.places import part_place
 from vault.sql.batches import in_batches
 from vault.sql.parts import parts_of
-from vault.sql.records import State, delete_records, every_version, newest_versions, version_of
+from vault.sql.records import State, delete_records, every_version, newest_versions, subjects_among, version_of
 
 _CATEGORY: Final = "CATEGORY"
 """The reason where the gate said yes, but not to the category."""
@@ -162,6 +162,10 @@ class Vault:
     def mac(self, subject: str, message: bytes) -> bytes:
         """Return the 32-byte HMAC-SHA256 of a message that dies with the subject's key; raise `KeyNotFoundError`."""
         return hmac.digest(self.keys.unwrap([subject])[subject].sub_key(SubKey.COMMIT), message, "sha256")
+
+    def among(self, connection: Connection, subjects: Collection[str]) -> set[str]:
+        """Return those of these subjects of whom a sealed record lies here, whether or not it opens."""
+        return subjects_among(connection, subjects)
 
     def shred(self, connection: Connection, subjects: Sequence[str]) -> int:
         """Delete the subjects' records here, and their wrapped keys at once, whether or not you commit.

@@ -3,6 +3,7 @@
 The folders belong on different disks, outside every database, snapshot and backup: an epoch's key must be able to die.
 """
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from vault.errors import DecryptionError, EpochKeyLostError, EpochNotDestroyedEr
 from vault.files import destroy, write_new
 
 FEWEST = 2
+_COPY = re.compile(r"epoch-([0-9]{1,15})\.key.*")
+"""A key's file, or a draft of one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +57,29 @@ class Replicas:
             secret = self._intact(folder, number, check)
             if secret is not None:
                 return EpochKey(self.tenant, number, secret)
-        raise EpochKeyLostError(f"no replica folder holds an intact key of epoch {number}")
+        raise EpochKeyLostError(
+            f"no replica folder holds an intact key of epoch {number}: bring one back, or take keys of the live epoch"
+        )
 
     def missing(self, number: int, check: bytes) -> tuple[Path, ...]:
         """Return the folders without an intact copy of an epoch's key."""
         return tuple(folder for folder in self.folders if self._intact(folder, number, check) is None)
+
+    def left_before(self, live: int) -> tuple[int, ...]:
+        """Return the epochs before `live` whose key lies in a folder, whether or not a keys database knows of it."""
+        named = ((path, _COPY.fullmatch(path.name)) for folder in self.folders for path in _listed(folder) or ())
+        dead = ((path, int(name[1])) for path, name in named if name and int(name[1]) < live)
+        return tuple(sorted({number for path, number in dead if self._opened(path, number) is not None}))
+
+    def newest(self) -> int:
+        """Return the newest epoch whose key opens in some folder, 0 when none does."""
+        named = ((path, _COPY.fullmatch(path.name)) for folder in self.folders for path in _listed(folder) or ())
+        numbers = sorted(((int(name[1]), path) for path, name in named if name), reverse=True)
+        return next((number for number, path in numbers if self._opened(path, number) is not None), 0)
+
+    def all_there(self) -> bool:
+        """Say whether every folder can be looked into."""
+        return all(_listed(folder) is not None for folder in self.folders)
 
     def destroy(self, number: int) -> None:
         """Destroy every copy of an epoch's key, drafts too; raise `EpochNotDestroyedError` when one may be left.
@@ -70,11 +91,14 @@ class Replicas:
             raise EpochNotDestroyedError(f"the key of epoch {number} may still lie in {', '.join(left)}")
 
     def _intact(self, folder: Path, number: int, check: bytes) -> bytes | None:
+        secret = self._opened(folder / _name(number), number)
+        return secret if secret is not None and check_value(secret) == check else None
+
+    def _opened(self, path: Path, number: int) -> bytes | None:
         try:
-            secret = self.root.unwrap(self._context(number), (folder / _name(number)).read_bytes())
+            return self.root.unwrap(self._context(number), path.read_bytes())
         except (OSError, DecryptionError):
             return None
-        return secret if check_value(secret) == check else None
 
     def _context(self, number: int) -> bytes:
         return bind(b"vault.epoch-key.v1", self.tenant.encode(), b"%d" % number)
@@ -82,6 +106,13 @@ class Replicas:
 
 def _name(number: int) -> str:
     return f"epoch-{number}.key"
+
+
+def _listed(folder: Path) -> list[Path] | None:
+    try:
+        return list(folder.iterdir())
+    except OSError:
+        return None
 
 
 def _destroyed(folder: Path, number: int) -> bool:

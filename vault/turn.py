@@ -69,7 +69,9 @@ def turn(engine: Engine, replicas: Replicas, old: EpochKey, moving: Moving) -> t
     `EpochNotDestroyedError` when the new one does but a copy of the old key may be left.
     """
     if absent := replicas.missing(old.number, old.check()):
-        raise ReplicaMissingError(f"the epoch's key is not intact in {', '.join(map(str, absent))}")
+        raise ReplicaMissingError(
+            f"the epoch's key is not intact in {', '.join(map(str, absent))}: copy it there first"
+        )
     draft = _draft(engine)
     with writing(engine) as connection:
         _require_draft(connection, draft, old.number)
@@ -84,15 +86,25 @@ def turn(engine: Engine, replicas: Replicas, old: EpochKey, moving: Moving) -> t
 
 
 def settle(engine: Engine, replicas: Replicas) -> None:
-    """Destroy key and store of every epoch that is not live; raise `EpochNotDestroyedError` when one may be left."""
+    """Destroy key and store of every epoch that is not live; raise `EpochNotDestroyedError` when one may be left.
+
+    A keys database that was restored may know nothing of an older epoch whose key still lies in a folder.
+    """
     with reading(engine) as connection:
-        if all(epoch.state is EpochState.LIVE for epoch in epochs(connection)):
+        if not _dead(connection, replicas):
             return
     with writing(engine) as connection:
-        for epoch in epochs(connection):
-            if epoch.state is not EpochState.LIVE:
-                replicas.destroy(epoch.number)
-                forget_epoch(connection, epoch.number)
+        for number in _dead(connection, replicas):
+            replicas.destroy(number)
+            forget_epoch(connection, number)
+
+
+def _dead(connection: Connection, replicas: Replicas) -> list[int]:
+    """Return the epochs of which something is left and that are not live, as the database and the folders have them."""
+    states = {epoch.number: epoch.state for epoch in epochs(connection)}
+    noted = {number for number, state in states.items() if state is not EpochState.LIVE}
+    live = max(states.keys() - noted, default=0)
+    return sorted({*noted, *replicas.left_before(live)})
 
 
 def _draft(engine: Engine) -> int:

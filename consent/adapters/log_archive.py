@@ -57,6 +57,13 @@ class LogArchiveFile:
                 os.fsync(file.fileno())
                 self._catch_up(file)
 
+    def last(self) -> bytes | None:
+        """Return the newest entry's bytes, read from the end of the file."""
+        if not self.size():
+            return None
+        with _translated(), self.path.open("rb") as file:
+            return self._last(file)
+
     def bodies(self, first: int = 0) -> Iterator[bytes]:
         """Yield the entries' bytes; what a power cut tore is left out."""
         size = self.size()

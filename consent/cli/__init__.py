@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from consent.cli import people_commands, upkeep_commands
-from consent.cli.app import Home, app
+from consent.cli.app import Home, app, arrange
 from consent.cli.errors import told
 
 __all__ = ["app", "main", "people_commands", "upkeep_commands"]
@@ -152,6 +152,9 @@ def rotate(
     if role not in set(Role):
         raise typer.BadParameter("a role is operator, relayer, custodian or anchor")
     run(home, Role(role))
+
+
+arrange()
 
 
 def main() -> None:

@@ -3,21 +3,22 @@
 import json
 import secrets
 import sys
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Final
 
-from rich.box import SIMPLE
+import typer
 from rich.console import Console
-from rich.table import Column, Table
 
 from consent import wiring
 from consent.cli.operators import read_request
 from consent.cli.stops import person_of
 from consent.domain.erasure import Erasure, ErasureState, Hold, Wait
+from consent.domain.request_file import RequestFile
 from consent.domain.subject_request import RequestAction, SubjectRequest
 from consent.domain.terms import SubjectId
-from consent.settings import Settings
+from consent.settings import Settings, SettingsError
 
 _WORDS: Final = {
     ErasureState.REQUESTED: "asked for",
@@ -36,7 +37,7 @@ def request(home: Path, action: RequestAction, subject: str, identifier: str) ->
         person = person_of(installation, subject, identifier)
         now = int(wiring.utc_now().timestamp())
         asked = SubjectRequest(action, person, installation.log.origin, now, secrets.token_hex(16))
-        sys.stdout.write(json.dumps(asked.to_json(), indent=1) + "\n")
+        sys.stdout.write(json.dumps(RequestFile(asked).to_json(), indent=1) + "\n")
 
 
 def erase(home: Path, path: Path) -> None:
@@ -45,7 +46,9 @@ def erase(home: Path, path: Path) -> None:
         receipt = installation.erasures.request(read_request(path))
         sys.stdout.write(json.dumps(receipt.to_json()) + "\n")
         sys.stdout.flush()
-    Console(stderr=True).print("Blocked now, for good. `consentry erasures` says how far it is; keep the receipt.")
+    Console(stderr=True).print(
+        "Blocked now, for good: keep the receipt. `consentry erasures` says how far it is.", soft_wrap=True
+    )
 
 
 def show(home: Path, receipt: str) -> None:
@@ -56,19 +59,22 @@ def show(home: Path, receipt: str) -> None:
             sys.stdout.write(json.dumps(found.to_json()) + "\n")
             return
         standing = installation.erasures.standing()
-    table = Table(Column("subject", no_wrap=True), "asked", "state", "since", "waits for", box=SIMPLE)
-    for erasure, comes in standing:
-        row = (_day(erasure.asked_at), _WORDS[erasure.state], _day(erasure.since), _waits(erasure, comes))
-        table.add_row(erasure.subject, *row)
-    Console().print(table if standing else "No erasure was asked for.")
+    lines = [line for erasure, comes in standing for line in _told(erasure, comes)]
+    for line in lines or ["No erasure was asked for."]:
+        typer.echo(line)
 
 
-def _waits(erasure: Erasure, comes: ErasureState | Wait | None) -> str:
+def _told(erasure: Erasure, comes: ErasureState | Wait | None) -> Iterator[str]:
+    """Say in three lines, none wider than a terminal, where an erasure stands."""
+    asked = f"asked for {_day(erasure.asked_at)}" if erasure.asked_at else "asked for before a restore"
+    yield erasure.subject
+    yield f"  {asked}; {_WORDS[erasure.state]} since {_day(erasure.since)}"
     if comes is Wait.DATE:
-        return f"{_day(erasure.final_at)}: {comes.value}"
-    if isinstance(comes, Wait):
-        return comes.value
-    return "" if comes is None else "the ledger's process, which takes the next step"
+        yield f"  waits for {_day(erasure.final_at)}, {comes.value}"
+    elif isinstance(comes, Wait):
+        yield f"  waits for {comes.value}"
+    elif comes is not None:
+        yield "  waits for the ledger's process, which takes the next step"
 
 
 def hold(home: Path, subject: str, identifier: str, basis: str, until: date | None) -> None:
@@ -76,15 +82,17 @@ def hold(home: Path, subject: str, identifier: str, basis: str, until: date | No
     with wiring.opened(Settings.read(home)) as installation:
         person = person_of(installation, subject, identifier)
         end = int(datetime.combine(until, time(), UTC).timestamp()) if until else 0
+        if until and until <= wiring.utc_now().date():
+            raise SettingsError("--until is a day to come: name a later one, or leave it out for an open end")
         installation.erasures.hold(person, Hold(basis, end))
-    Console().print("Held: an erasure blocks this person and keeps their records until the hold ends.")
+    Console().print("Held: an erasure blocks this person and keeps their records till the hold ends.", soft_wrap=True)
 
 
 def lift(home: Path, subject: str, identifier: str) -> None:
     """Lift a legal hold."""
     with wiring.opened(Settings.read(home)) as installation:
         installation.erasures.lift(person_of(installation, subject, identifier))
-    Console().print("Lifted: an erasure of this person goes on.")
+    Console().print("Lifted: an erasure of this person, where one was asked for, goes on.")
 
 
 def _day(second: int) -> str:

@@ -8,7 +8,9 @@ from typing import Final
 USAGE, SIGN_IN, REFUSED, NOT_FOUND, NOT_VERIFIED, BROKEN = 2, 3, 4, 5, 6, 7
 
 EXIT_CODES: Final = {
+    "OccupiedError": BROKEN,
     "InstallationError": NOT_FOUND,
+    "OutboxNotEmptyError": REFUSED,
     "UnknownPatientError": NOT_FOUND,
     "UnknownConsentError": NOT_FOUND,
     "SettingsError": USAGE,
@@ -25,8 +27,10 @@ EXIT_CODES: Final = {
     "RefusedImportError": USAGE,
     "CsvDictionaryError": USAGE,
     "AttachmentError": USAGE,
+    "SourceError": USAGE,
     "UnknownPersonError": NOT_FOUND,
     "NoTombstoneError": NOT_FOUND,
+    "LostIdentifierError": REFUSED,
     "NoErasureError": NOT_FOUND,
     "BlockedPersonError": REFUSED,
     "GrantNotAcceptedError": REFUSED,
@@ -42,7 +46,7 @@ EXIT_CODES: Final = {
     "JobError": REFUSED,
 }
 """By class name, so that nothing heavy is imported to print a message; a class's bases count too."""
-ROOTS: Final = {"ConsentError", "VaultError", "AnalyticsError", "ArtifactError"}
+ROOTS: Final = {"ConsentError", "VaultError", "AnalyticsError", "ArtifactError", "MigrationError"}
 
 
 def exit_code(error: Exception) -> int | None:
@@ -55,12 +59,21 @@ def exit_code(error: Exception) -> int | None:
 
 @contextmanager
 def told() -> Iterator[None]:
-    """Turn an error of ours into its sentence on standard error and its exit code."""
+    """Turn an error of ours, or the system's refusal, into its sentence on standard error and its exit code."""
     try:
         yield
+    except OSError as error:
+        sys.stderr.write(f"consentry: {_refusal(error)}\n")
+        sys.exit(BROKEN)
     except Exception as error:
         code = exit_code(error)
         if code is None:
             raise
         sys.stderr.write(f"consentry: {error}\n")
         sys.exit(code)
+
+
+def _refusal(error: OSError) -> str:
+    """Say what the system refused: a full disk, a folder that is a file, one that others own."""
+    where = f" ({error.filename})" if error.filename else ""
+    return f"the system says: {error.strerror or type(error).__name__}{where}; see to that and run this again"

@@ -42,7 +42,9 @@ def show(home: Path) -> None:
     with wiring.opened(Settings.read(home)) as installation:
         for name, key in sorted(_operators(installation).registered().items()):
             table.add_row(name, key.hex())
-    Console().print(table)
+    Console().print(
+        table if table.row_count else "Nobody is registered: `consentry operator add` registers two freely."
+    )
 
 
 def add(home: Path, name: str, public_key: str, approval: Path | None) -> None:

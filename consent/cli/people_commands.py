@@ -1,5 +1,6 @@
 """The commands about people: their records in, what they allow, what is kept of them, and their erasure."""
 
+import re
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -19,6 +20,9 @@ def import_(
     columns: Annotated[
         Path | None, typer.Option("--csv", exists=True, dir_okay=False, help="The dictionary of CSV files (TOML).")
     ] = None,
+    source: Annotated[
+        str, typer.Option(help="A name for the system that they come from; its ids then mean the same in every import.")
+    ] = "",
     keep_rest: Annotated[
         bool, typer.Option("--keep-rest", help="Take what is right although something is wrong.")
     ] = False,
@@ -26,7 +30,7 @@ def import_(
     """Import patients' records: all that the named files hold, or nothing; what is stored already changes nothing."""
     from consent.cli.records import run
 
-    run(home, files, columns, keep_rest=keep_rest)
+    run(home, files, columns, source, keep_rest=keep_rest)
 
 
 @app.command()
@@ -37,7 +41,7 @@ def attach(
     category: Annotated[str, typer.Option(help="imaging, genomics, notes and so on: under which it can be allowed.")],
     media_type: Annotated[str, typer.Option("--type", help="Its media type, such as application/dicom.")],
     name: Annotated[str, typer.Option(help="What it is called here: a FHIR id. The same name is a new version.")],
-    title: str = "",
+    title: Annotated[str, typer.Option(help="One line for those who read it.")] = "",
 ) -> None:
     """Seal a file, such as an image, behind a DocumentReference of one person."""
     from consent.cli.records import attach as run
@@ -58,6 +62,18 @@ def enrol(
     from consent.cli.records import enrol as run
 
     run(home, identifier)
+
+
+@app.command()
+def identify(
+    home: Home,
+    subject: Annotated[str, typer.Option(help="The SubjectId that `doctor` names.")],
+    identifier: Annotated[list[str], typer.Option(help="`system|value`; repeatable, each one the person had.")],
+) -> None:
+    """After a restore, say who somebody is who is being erased and was forgotten."""
+    from consent.cli.records import identify as run
+
+    run(home, subject, identifier)
 
 
 @app.command()
@@ -121,6 +137,8 @@ def hold(
     """Place a legal hold: an erasure then blocks the person and keeps their records."""
     from consent.cli.erasures import hold as run
 
+    if not re.fullmatch(r"[a-z0-9-]{1,40}", basis):
+        raise typer.BadParameter("a basis is a code of lower-case letters, digits and hyphens: it stays in the log")
     run(home, subject, identifier, basis, until.date() if until else None)
 
 

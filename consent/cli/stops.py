@@ -11,7 +11,7 @@ from rich.table import Column, Table
 from consent import wiring
 from consent.domain.terms import SubjectId
 from consent.services.granting import UnknownPatientError
-from consent.settings import Settings
+from consent.settings import Settings, SettingsError
 from consent.wiring import Installation
 
 
@@ -27,7 +27,7 @@ def show(home: Path, subject: str, identifier: str) -> None:
             word = "on its way" if expires is None else "in force" if until > wiring.utc_now() else "ended"
             word = "stopped" if entry.stopped else "revoked" if revoked else word
             table.add_row(entry.id, study, f"{until:%Y-%m-%d}", word)
-    Console().print(table)
+    Console().print(table if table.row_count else "No consent of this person is kept here.")
 
 
 def stop(home: Path, subject: str, identifier: str, consents: list[str]) -> None:
@@ -42,11 +42,14 @@ def stop(home: Path, subject: str, identifier: str, consents: list[str]) -> None
         for receipt in receipts:
             sys.stdout.write(json.dumps(receipt.to_json()) + "\n")
         sys.stdout.flush()
-    Console(stderr=True).print(f"Stopped now: {len(receipts)}. The chain follows within a day; keep the receipts.")
+    told = f"Stopped now: {len(receipts)}. The chain follows within a day; keep the receipts."
+    Console(stderr=True).print(told if receipts else "Nothing to stop: no consent of this person runs.", soft_wrap=True)
 
 
 def person_of(installation: Installation, subject: str, identifier: str) -> SubjectId:
-    """Return whom these name; raise `UnknownPatientError`."""
+    """Return whom exactly one of these names; raise `SettingsError`, `UnknownPatientError`."""
+    if bool(subject) == bool(identifier):
+        raise SettingsError("name one person: with --subject, or with --identifier")
     found = installation.records.subject_of(identifier) if identifier else SubjectId(subject)
     if found is None or not installation.records.is_enrolled(found):
         raise UnknownPatientError("no such person is enrolled here: check the SubjectId or the identifier")

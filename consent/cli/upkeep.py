@@ -18,19 +18,15 @@ def turn(home: Path, *, patients_only: bool) -> None:
     with wiring.opened(Settings.read(home)) as installation:
         epochs = installation.epochs
         turned = epochs.turn_for_patients_only() if patients_only else epochs.turn()
-    Console().print(
-        f"Epoch {turned.previous} is dead, {turned.epoch} lives with {turned.live_keys:,} keys. "
-        "Every older backup of the keys opens nothing any more.",
-        highlight=False,
-    )
+    out = Console()
+    out.print(f"Epoch {turned.previous} is dead; keys in epoch {turned.epoch}: {turned.live_keys:,}.", highlight=False)
+    out.print("Older backups of the keys open nothing any more.")
 
 
 def backup(home: Path, folder: Path | None) -> None:
     """Write a backup."""
     settings = Settings.read(home)
-    target = folder or settings.backups
-    if target is None:
-        raise SettingsError("name a folder for the backup, or set CONSENTRY_BACKUPS")
+    target = folder or settings.backups or home / "backups"
     with wiring.opened(settings) as installation:
         made = back_up_installation(installation, target, wiring.utc_now())
     console = Console()
@@ -44,6 +40,8 @@ def restore(home: Path, records: Path | None, keys: Path | None, chain: Path | N
     """Put backups in the place of what is there, then say what they did not know."""
     if not (records or keys or chain):
         raise SettingsError("name what is to be restored: --records, --keys or --chain")
+    if chain and not records:
+        raise SettingsError("a chain goes back only with the records of the same backup: add --records")
     settings = Settings.read(home)
     restore_installation(settings, records, keys, chain)
     with wiring.opened(settings) as installation:
@@ -56,12 +54,12 @@ def _say(replayed: Replayed) -> None:
     for number, what in (
         (replayed.entries, "entries of the log taken back from the log archive"),
         (replayed.stops, "stops done again"),
-        (replayed.blocks, "people blocked again who had asked to be erased"),
+        (replayed.blocks, "people blocked again who are to be erased"),
         (replayed.shreds, "erased people kept out"),
         (replayed.keys, "enrolment keys taken from the log"),
     ):
         if number:
-            out.print(f"  {number:,} {what}", highlight=False)
+            out.print(f"  {what}: {number:,}", highlight=False)
     out.print("Now `consentry doctor`, then start the programs.")
 
 

@@ -22,11 +22,13 @@ OperatorPassphrase = Annotated[
         help="File whose first line opens the operator's key; asked for where none is named.",
     ),
 ]
-operator = typer.Typer(help="Operators approve what one person alone must not do.", no_args_is_help=True)
+operator = typer.Typer(
+    help="Register and remove operators, who approve what one person alone must not do.", no_args_is_help=True
+)
 app.add_typer(operator, name="operator")
 
 
-epoch = typer.Typer(help="The epoch of keys.", no_args_is_help=True)
+epoch = typer.Typer(help="Turn the epoch of keys.", no_args_is_help=True)
 app.add_typer(epoch, name="epoch")
 
 
@@ -46,7 +48,9 @@ def turn(
 @app.command()
 def backup(
     home: Home,
-    folder: Annotated[Path | None, typer.Argument(help="Where to; without it CONSENTRY_BACKUPS.")] = None,
+    folder: Annotated[
+        Path | None, typer.Argument(help="Where to; without it CONSENTRY_BACKUPS, else `backups` in HOME.")
+    ] = None,
 ) -> None:
     """Write a backup of records, keys and an embedded chain, each into a folder of its own, and read it back."""
     from consent.cli.upkeep import backup as run
@@ -54,11 +58,18 @@ def backup(
     run(home, folder)
 
 
-BackupFile = Annotated[Path | None, typer.Option(exists=True, dir_okay=False)]
-
-
 @app.command()
-def restore(home: Home, records: BackupFile = None, keys: BackupFile = None, chain: BackupFile = None) -> None:
+def restore(
+    home: Home,
+    records: Annotated[Path | None, typer.Option(exists=True, dir_okay=False, help="A backup of the records.")] = None,
+    keys: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="A backup of the keys, of the live epoch.")
+    ] = None,
+    chain: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="The embedded chain, with the same backup's records."),
+    ] = None,
+) -> None:
     """Put a backup in the place of what is there; stops and erasures that it does not know are done again."""
     from consent.cli.upkeep import restore as run
 

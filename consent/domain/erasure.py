@@ -29,6 +29,11 @@ class ErasureState(StrEnum):
     FINAL = "FINAL"
 
 
+KEYLESS: Final = frozenset({ErasureState.KEY_DELETED, ErasureState.EPOCH_TURNED, ErasureState.FINAL})
+"""The states that count only with a key deletion on the stop list."""
+_BEFORE: Final = {ErasureState.EPOCH_TURNED: ErasureState.KEY_DELETED, ErasureState.FINAL: ErasureState.EPOCH_TURNED}
+
+
 class Wait(StrEnum):
     """What an erasure waits for, in words for an operator."""
 
@@ -93,15 +98,21 @@ class Erasure:
     final_at: int = 0
 
     def after(self, step: "Step") -> "Erasure":
-        """Return the erasure after its next entry; one that asks again for what a restore lost takes nothing back."""
+        """Return the erasure after its next entry; one that asks again for what a restore lost takes nothing back.
+
+        Anybody with the database can write an entry: once the key is deleted, the states follow in their order only,
+        and neither the epoch nor the day can be moved to before.
+        """
         state, facts = step.state, step.facts
+        if (self.state in KEYLESS and state not in KEYLESS) or self.state is not _BEFORE.get(state, self.state):
+            return self
         moved = replace(self, state=state, since=step.time, index=step.index)
         if state is ErasureState.REQUESTED:
             return replace(moved, asked=step.index, asked_at=step.time, by=step.actor)
         if state is ErasureState.BLOCKED:
             return replace(moved, last=step.index)
         if state is ErasureState.KEY_DELETED:
-            return replace(moved, epoch=_whole(facts.get("epoch")))
+            return replace(moved, epoch=max(self.epoch, _whole(facts.get("epoch"))))
         if state is ErasureState.EPOCH_TURNED:
             return replace(moved, final_at=_whole(facts.get("final_at")))
         return moved
@@ -117,6 +128,7 @@ class World:
         hold: the person's legal hold, if there is one.
         waiting: how many acts of the person are on their way to the chain.
         anchored: how many entries the anchored checkpoint covers.
+        deleted: whether the stop list has that the person's key was deleted; an entry of the log alone can be forged.
         epoch: of keys that is live.
         undestroyed: whether some dead epoch's key may still lie in a replica folder.
     """
@@ -126,6 +138,7 @@ class World:
     hold: Hold | None
     waiting: int
     anchored: int
+    deleted: bool
     epoch: int
     undestroyed: bool
 
@@ -150,21 +163,29 @@ def _retained(_erasure: Erasure, world: World) -> ErasureState | Wait | None:
 
 
 def _key_deleted(erasure: Erasure, world: World) -> ErasureState | Wait | None:
-    if world.epoch <= erasure.epoch:
-        return Wait.TURN
-    return Wait.REPLICA if world.undestroyed else ErasureState.EPOCH_TURNED
+    return _living(erasure, world) or ErasureState.EPOCH_TURNED
 
 
 def _turned(erasure: Erasure, world: World) -> ErasureState | Wait | None:
-    return ErasureState.FINAL if world.now >= erasure.final_at else Wait.DATE
+    return _final(erasure, world) or ErasureState.FINAL
 
 
-def _asked(_erasure: Erasure, _world: World) -> ErasureState | Wait | None:
-    return ErasureState.BLOCKED
+def _living(erasure: Erasure, world: World) -> Wait | None:
+    """Say what keeps the epoch of the deleted key alive."""
+    if not world.deleted:
+        return Wait.REQUEST
+    if world.epoch <= erasure.epoch:
+        return Wait.TURN
+    return Wait.REPLICA if world.undestroyed else None
 
 
-def _final(_erasure: Erasure, _world: World) -> ErasureState | Wait | None:
-    return None
+def _asked(_erasure: Erasure, world: World) -> ErasureState | Wait | None:
+    return ErasureState.BLOCKED if world.authorised else Wait.REQUEST
+
+
+def _final(erasure: Erasure, world: World) -> Wait | None:
+    """Say what is missing: an entry that says so makes nothing final."""
+    return _living(erasure, world) or (None if world.now >= erasure.final_at else Wait.DATE)
 
 
 _STEPS: Final = {

@@ -16,5 +16,8 @@ class LogArchive(Protocol):
         Raises `LogForkError` when they leave a gap or do not continue what is there, `ArchiveError`.
         """
 
+    def last(self) -> bytes | None:
+        """Return the newest entry's bytes, None while there is none."""
+
     def bodies(self, first: int = 0) -> Iterator[bytes]:
         """Yield the entries' bytes from index `first` on."""

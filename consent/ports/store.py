@@ -141,10 +141,13 @@ class StoredRelease:
 
 @dataclass(frozen=True, slots=True)
 class StoredOpening:
-    """What one leaf of a manifest stands for, sealed under its subject's key."""
+    """What one leaf of a manifest stands for, sealed under its subject's key.
+
+    `owner` is a MAC under that key, 32 bytes: the row names nobody.
+    """
 
     leaf: bytes
-    subject: SubjectId
+    owner: bytes
     sealed: bytes
 
 
@@ -168,6 +171,12 @@ class Studies(Protocol):
 
     def openings(self, study: str, release: int) -> Sequence[StoredOpening]:
         """Return a release's sealed openings in the order of their leaves."""
+
+    def openings_in_clear(self) -> Sequence[tuple[str, int, bytes, bytes]]:
+        """Return study, release, leaf and owner of what a version before stored with the SubjectId for an owner."""
+
+    def give_owner(self, study: str, release: int, leaf: bytes, owner: bytes) -> None:
+        """Write another owner into a row."""
 
 
 class Unit(Protocol):

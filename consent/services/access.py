@@ -3,7 +3,7 @@
     {"resourceType": "Bundle", "type": "collection", "timestamp": "…", "entry": [{"resource": …}, …]}
 
 Every version that is kept is in it, also what was replaced or withdrawn; each resource is the bytes that came in. An
-attachment follows its resource as a Binary. The Bundle streams: memory stays flat however much a person has.
+attachment follows its resource as a Binary, and streams: in memory are the other resources and one part of one file.
 """
 
 import base64
@@ -25,8 +25,9 @@ from consent.services.log import Log
 from vault import Access, Admission, Admitted, History, Refused, Vault
 
 _ALL: Final = frozenset(category.value for category in Category)
-_WHOLE_TRIPLES: Final = 3 * 64 * 1024
-"""Base64 of so many bytes has no padding, so that pieces can follow each other."""
+_AT_ONCE: Final = 192 * 1024
+"""How many bytes of a file are written in base64 at once."""
+_BLOCKED: Final = "this person asked to be erased: nothing of theirs is opened any more"
 
 
 class BlockedPersonError(ConsentError):
@@ -71,20 +72,24 @@ class OwnRecords:
             )
             self.log.append(unit, [entry])
         if blocked:
-            raise BlockedPersonError("this person asked to be erased: nothing of theirs is opened any more")
+            raise BlockedPersonError(_BLOCKED)
         return _OwnGate(subject)
 
     def _pieces(self, gate: "_OwnGate") -> Iterator[bytes]:
+        """Yield the Bundle; raise `BlockedPersonError` before its first piece where they asked since the answer."""
         stamp = f"{self.clock().astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
-        yield b'{"resourceType":"Bundle","type":"collection","timestamp":"%s","entry":[' % stamp.encode()
-        between = b""
         with self.store.reading() as unit:
+            self.book.follow(unit)
+            if gate.subject in self.book.blocked:
+                raise BlockedPersonError(_BLOCKED)
+            yield b'{"resourceType":"Bundle","type":"collection","timestamp":"%s"' % stamp.encode()
+            between, end = b',"entry":[', b"}\n"  # FHIR's JSON has no empty lists
             for resource in self._resources(unit, gate):
                 yield between + b'{"resource":'
                 yield from resource
                 yield b"}"
-                between = b","
-        yield b"]}\n"
+                between, end = b",", b"]}\n"
+            yield end
 
     def _resources(self, unit: Unit, gate: "_OwnGate") -> Iterator[Iterable[bytes]]:
         """Yield each resource as pieces of JSON, the files behind a DocumentReference after it."""
@@ -121,10 +126,17 @@ def _binary(header: bytes, stream: Iterable[bytes]) -> Iterator[bytes]:
         "contentType": attachment["contentType"],
     }
     yield json.dumps(said)[:-1].encode() + b',"data":"'
+    yield from _base64(stream)
+    yield b'"}'
+
+
+def _base64(stream: Iterable[bytes]) -> Iterator[bytes]:
+    """Encode a stream; pieces that can follow each other are of whole triples of bytes, which need no padding."""
     held = b""
     for piece in stream:
-        held += piece
-        whole = len(held) - len(held) % _WHOLE_TRIPLES
-        yield base64.b64encode(held[:whole])
-        held = held[whole:]
-    yield base64.b64encode(held) + b'"}'
+        for start in range(0, len(piece), _AT_ONCE):
+            held += piece[start : start + _AT_ONCE]
+            whole = len(held) - len(held) % 3
+            yield base64.b64encode(held[:whole])
+            held = held[whole:]
+    yield base64.b64encode(held)

@@ -33,7 +33,7 @@ class Anchoring:
         anchored = self.ledger.anchored()
         with self.store.begin() as unit:
             leaves = unit.log.leaves()
-            _require_continued(leaves, anchored)
+            require_continued(leaves, anchored)
             if len(leaves) == anchored.size:
                 return False
             checkpoint = Checkpoint.from_text(unverified_text(self.log.checkpoint(unit)))
@@ -46,7 +46,7 @@ class Anchoring:
             return bool(unit.transactions.pending(Role.ANCHOR))
 
 
-def _require_continued(leaves: Sequence[bytes], anchored: Anchored) -> None:
+def require_continued(leaves: Sequence[bytes], anchored: Anchored) -> None:
     """Raise `LogForkError` unless the log goes on from what the chain holds: before anything is signed."""
     if anchored.size > len(leaves) or (anchored.size and tree_root(leaves[: anchored.size]) != anchored.root):
         raise LogForkError("the log is not the one that the chain holds: restore it, nothing is anchored till then")

@@ -90,7 +90,8 @@ class BookEntry:
 class ConsentBook:
     """All consents by subject; `recover` and `domain` check signatures, `enrolments` are the subjects' keys.
 
-    `undone` are the ids of consents of which the log says that they never came on the ledger.
+    `buried` are those of the blocked whose identifiers have tombstones. `undone` are the ids of consents of which the
+    log says that they never came on the ledger.
     """
 
     domain: SigningDomain
@@ -98,6 +99,7 @@ class ConsentBook:
     vault: Vault
     enrolments: dict[SubjectId, Address] = field(default_factory=dict)
     blocked: set[SubjectId] = field(default_factory=set)
+    buried: set[SubjectId] = field(default_factory=set)
     undone: set[str] = field(default_factory=set)
     unreadable: list[str] = field(default_factory=list)
     _by_subject: dict[SubjectId, tuple[BookEntry, ...]] = field(default_factory=dict)
@@ -115,6 +117,7 @@ class ConsentBook:
         """
         self._read = acts.size
         self.blocked |= acts.blocked
+        self.buried |= acts.buried
         self.undone |= acts.undone
         for patient in unit.patients.everyone():
             if patient.enrolment is not None and acts.keys.get(patient.subject) == patient.enrolment:
@@ -154,6 +157,8 @@ class ConsentBook:
             self.enrolments.setdefault(subject, enrolment_key(body))
         elif (action, verdict) == (Action.ERASE, "BLOCKED"):
             self.forget(subject)
+        elif (action, verdict) == (Action.ERASE, "EPOCH_TURNED"):
+            self.buried.add(subject)
 
     def _open(self, stored: Sequence[StoredConsent]) -> None:
         for consent, signed in zip(stored, self.opened(stored), strict=True):

@@ -4,7 +4,8 @@ A turn makes every older backup of the keys useless, which is its purpose; so it
 the old epoch dies (`vault.turn`).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -15,7 +16,7 @@ from consent.domain.hashing import Json
 from consent.ports import StopList, Store
 from consent.services.erasure_register import ErasureRegister
 from consent.services.log import Log
-from vault import KeyTree, Turned
+from vault import EpochNotDestroyedError, KeyTree, Turned
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,22 +47,46 @@ class Epochs:
 
     def turn(self) -> Turned:
         """Turn the epoch now, with every key; raises what `vault.KeyTree.turn` raises."""
-        return self._noted(self.keys.turn(backup=self.backups))
+        with self._noting():
+            return self.keys.turn(backup=self.backups)
 
     def turn_for_patients_only(self) -> Turned:
         """Turn the epoch and leave behind every key whose patient the records do not know; nobody writes meanwhile.
 
         After a restore those are keys of people who enrolled later: once gone, no newer backup brings them back.
         """
-        with self.store.begin() as unit:
+        with self._noting(), self.store.begin() as unit:
             keep = {patient.subject for patient in unit.patients.everyone()}
-            turned = self.keys.turn(keep=keep, backup=self.backups)
-        return self._noted(turned)
+            return self.keys.turn(keep=keep, backup=self.backups)
 
-    def _noted(self, turned: Turned) -> Turned:
-        marks = self.stops.state().head.lines
-        facts: dict[str, Json] = {"epoch": turned.epoch, "live_keys": turned.live_keys, "marks": marks}
+    def settle(self) -> bool:
+        """Destroy what earlier turns left of dead epochs' keys; say whether there was any.
+
+        Raises `EpochNotDestroyedError` while some of it may be left.
+        """
+        left = bool(self.keys.undestroyed)
+        if left:
+            self.keys.settle()
+        return left
+
+    @contextmanager
+    def _noting(self) -> Iterator[None]:
+        """Write a turn into the log; one that left a copy of the dead epoch's key somewhere is a turn too."""
+        before = self.keys.epoch
+        try:
+            yield
+        except EpochNotDestroyedError:
+            if self.keys.epoch > before:
+                self._note()
+            raise
+        self._note()
+
+    def _note(self) -> None:
+        facts: dict[str, Json] = {
+            "epoch": self.keys.epoch,
+            "live_keys": len(self.keys.subjects()),
+            "marks": self.stops.state().head.lines,
+        }
         with self.store.begin() as unit:
             entry = Entry(int(self.clock().timestamp()), "operator", Action.KEYS, "TURNED", facts=facts)
             self.log.append(unit, [entry])
-        return turned

@@ -34,8 +34,12 @@ ATTESTED: Final = (
     "proven: it rests on trust that nobody kept a copy of the destroyed epoch key and can use the root key, and that "
     "no drive gives back blocks that were overwritten."
 )
-_ASK_AGAIN: Final = frozenset({ErasureState.BLOCKED, ErasureState.BLOCKED_RETAINED})
-"""Where an erasure may stand whose request a restore lost."""
+_KEYED: Final = frozenset(
+    {ErasureState.REQUESTED, ErasureState.HOLD_CHECK, ErasureState.BLOCKED, ErasureState.BLOCKED_RETAINED}
+)
+"""Where an erasure stands before the key is deleted: up to there it rests on its request."""
+_RESTING: Final = _KEYED - {ErasureState.BLOCKED_RETAINED}
+"""Where the next step asks whether the request holds; that reads the log, and a hold may last for years."""
 RETENTION: Final = "retention-shown"
 """The basis of a hold that a consent brings: its terms said that a law obliges the study to keep what it holds."""
 
@@ -78,7 +82,7 @@ class Erasures:
         with self.store.begin() as unit:
             self._follow(unit)
             known = self.register.erasures.get(subject)
-            if known is not None and (known.asked is not None or known.state not in _ASK_AGAIN):
+            if known is not None and (known.state not in _KEYED or self._is_authorised(unit, known)):
                 raise AlreadyErasedError("this person's erasure was asked for already: see how far it is")
             authorised = self.authorising.require(unit, request, file.authorisation, self.clock())
             self._note(unit, subject, ErasureState.REQUESTED, authorised.by, **authorised.facts)
@@ -115,7 +119,8 @@ class Erasures:
         with self.store.reading() as unit:
             self._follow(unit)
             erasure = self.register.erasures.get(subject)
-            if erasure is None or erasure.state is not ErasureState.FINAL:
+            final = erasure is not None and erasure.state is ErasureState.FINAL
+            if erasure is None or not final or next_state(erasure, self._world(unit, erasure, 0)) is not None:
                 raise NoErasureError("there is no final erasure of this person: see how far it is")
             [placed] = unit.log.entries(erasure.index, erasure.index + 1)
         day = datetime.fromtimestamp(erasure.final_at, UTC)
@@ -166,7 +171,7 @@ class Erasures:
         now = self._now()
         entries = self.book.entries(subject)
         hold = self.register.holds.get(subject)
-        if hold is None and any(entry.terms.retention for entry in entries):
+        if hold is None and self._is_retained(unit, subject):
             hold = self._set_hold(unit, subject, Hold(RETENTION))
         held = hold is not None and hold.lasts(now)
         self._note(unit, subject, ErasureState.HOLD_CHECK, by, held=int(held))
@@ -178,6 +183,11 @@ class Erasures:
             self._note(unit, subject, ErasureState.BLOCKED_RETAINED, by)
         self.stops.append([Mark(MarkKind.BLOCK, now, subject)])
         return placed
+
+    def _is_retained(self, unit: Unit, subject: SubjectId) -> bool:
+        """Say whether a consent brings a hold; the book has let go of whoever was blocked before, and asks again."""
+        signed = self.book.opened(unit.consents.of_subject(subject))
+        return any(one.terms.retention for one in signed if one is not None)
 
     def _delete_key(self, unit: Unit, erasure: Erasure) -> None:
         subject = erasure.subject
@@ -215,10 +225,11 @@ class Erasures:
         keys = self.vault.keys
         return World(
             now=self._now(),
-            authorised=erasure.state is not ErasureState.BLOCKED or self._is_authorised(unit, erasure),
+            authorised=erasure.state not in _RESTING or self._is_authorised(unit, erasure),
             hold=self.register.holds.get(erasure.subject),
             waiting=self.outbox.on(unit).waiting(erasure.subject),
             anchored=anchored,
+            deleted=erasure.subject in self.stops.state().shredded,
             epoch=keys.epoch,
             undestroyed=bool(keys.undestroyed),
         )

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from consent.domain.entry import Action
-from consent.domain.erasure import Erasure, ErasureState, Hold, Step
+from consent.domain.erasure import KEYLESS, Erasure, ErasureState, Hold, Step
 from consent.domain.terms import SubjectId
-from consent.ports import Unit
+from consent.ports import StopList, Unit
 from consent.services.acts import said
 
 _READ: Final = b'{"action":"read"'
@@ -16,8 +16,12 @@ _STATES: Final = {state.value: state for state in ErasureState}
 
 @dataclass(slots=True)
 class ErasureRegister:
-    """All erasures and holds by subject, and when the epoch of keys was turned last (Unix seconds, 0 for never)."""
+    """All erasures and holds by subject, and when the epoch of keys was turned last (Unix seconds, 0 for never).
 
+    An entry that says that a key was deleted counts only once the stop list says so: the mark comes first.
+    """
+
+    stops: StopList
     erasures: dict[SubjectId, Erasure] = field(default_factory=dict)
     holds: dict[SubjectId, Hold] = field(default_factory=dict)
     turned_at: int = 0
@@ -47,6 +51,8 @@ class ErasureRegister:
             self.turned_at = int(body.get("time", 0))
 
     def _move(self, subject: SubjectId, step: Step) -> None:
+        if step.state in KEYLESS and subject not in self.stops.state().shredded:
+            return
         known = self.erasures.get(subject) or Erasure(subject, step.state, step.time, step.index)
         self.erasures[subject] = known.after(step)
 

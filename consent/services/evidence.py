@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from consent.domain.manifest import Manifest, Opening
 from consent.ports import Store, StoredRelease
 from consent.services.auditing import Evidence
+from consent.services.studies.openings import keyed, owners
 from consent.services.studies.training import OPENING_LABEL
 from vault import Part, Vault
 
@@ -21,10 +22,11 @@ class EvidenceRoom:
         """Return the evidence of one release; rows of people erased since stay closed."""
         with self.store.reading() as unit:
             sealed = unit.studies.openings(release.study, release.release)
-            living = {patient.subject for patient in unit.patients.everyone() if not patient.blocked}
-        readable = [stored for stored in sealed if stored.subject in living]
-        opened = self.vault.unseal_all(OPENING_LABEL, [Part(o.subject, o.sealed, o.leaf) for o in readable])
+            living = keyed(unit, self.vault)
+        macs = owners(self.vault, release.study, release.release, living)
+        whose = dict(zip(macs, living, strict=True)) | {subject.encode(): subject for subject in living}  # of old rows
+        readable = [Part(whose[o.owner], o.sealed, o.leaf) for o in sealed if o.owner in whose]
+        opened = self.vault.unseal_all(OPENING_LABEL, readable)
         openings: dict[bytes, Opening | None] = dict.fromkeys((stored.leaf for stored in sealed), None)
-        pairs = zip(readable, opened, strict=True)
-        openings |= {stored.leaf: Opening.from_bytes(content) for stored, content in pairs}
+        openings |= {part.context: Opening.from_bytes(content) for part, content in zip(readable, opened, strict=True)}
         return Evidence(Manifest.from_json(json.loads(release.manifest)), openings)

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
 from typing import Final
 
 from consent.domain.checkpoint import Checkpoint, CheckpointError
@@ -50,7 +49,9 @@ class Log:
                 raise LogForkError("the log is not the one that was signed before: restore it, sign nothing else")
             if signed.size == len(leaves):
                 return latest
-        self._keep(unit, len(leaves))
+        if self.archive.size() > len(leaves):
+            raise LogForkError("the log archive holds entries that the log lacks: open the installation again")
+        self.keep(unit)
         text = Checkpoint(self.origin, len(leaves), tree_root(leaves)).to_text()
         note = sign(text, self.origin, self.signer.public_key, self.signer.sign)
         unit.log.save_checkpoint(len(leaves), note)
@@ -69,19 +70,24 @@ class Log:
         unit.log.append([PlacedEntry(size + place, body, leaf_hash(body)) for place, body in enumerate(bodies)])
         return kept - size
 
-    def _keep(self, unit: Unit, size: int) -> None:
-        kept = self.archive.size()
-        if kept > size:
-            raise LogForkError("the log archive holds entries that the log lacks: open the installation again")
-        self._require_same(unit, kept)
+    def keep(self, unit: Unit) -> None:
+        """Write into the archive what it lacks of the log, of which all is committed: also before a backup is made.
+
+        A backup with entries that no archive ever held could not be restored once others had taken their places.
+        """
+        kept, size = self.archive.size(), unit.log.size()
+        self._require_same(unit, min(kept, size))
         for first in range(kept, size, _AT_ONCE):
             last = min(size, first + _AT_ONCE)
             self.archive.append(first, [entry.body for entry in unit.log.entries(first, last)])
 
     def _require_same(self, unit: Unit, size: int) -> None:
         """Raise `LogForkError` unless log and archive have the same entry before index `size`."""
-        ours = [entry.body for entry in unit.log.entries(size - 1, size)] if size else []
-        if ours != list(islice(self.archive.bodies(size - 1), 1) if size else ()):
+        if not size:
+            return
+        [ours] = unit.log.entries(size - 1, size)
+        theirs = self.archive.last() if size == self.archive.size() else next(self.archive.bodies(size - 1), None)
+        if ours.body != theirs:
             raise LogForkError("the log is not what the log archive says was signed: restore what was altered")
 
 

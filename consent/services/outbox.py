@@ -9,6 +9,7 @@ one transaction wrote. So a row has no address and no commitment, only MACs and 
 of a dead epoch open for nobody: `consent.services.renewal` makes them anew.
 """
 
+import secrets
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from struct import Struct
@@ -23,6 +24,10 @@ from vault import DecryptionError, EpochSeal
 
 _ITEM: Final = Struct(">20s32sQQ")
 """address (20) || commitment (32) || expires (8) || publish_by (8), then the signature: 64 bytes, of a stop none."""
+
+
+_NO_EPOCH: Final = 0
+"""Epochs count from 1: no key opens a row of this one."""
 
 
 class OutboxDamagedError(ConsentError):
@@ -123,6 +128,15 @@ class OpenOutbox:
 
     def _owner(self, subject: SubjectId) -> bytes:
         return self.seal.mac(b"owner" + subject.encode())
+
+
+def require_renewal(unit: Unit, now: int) -> None:
+    """Leave a row that no key opens, so that the ledger's process makes the outbox anew, in whatever process this is.
+
+    For whoever wrote an act that the outbox may not know of: the log took entries back, or a stop was done again.
+    """
+    row = OutboxRow(secrets.token_bytes(32), bytes(32), Errand.STOP, now, None, _NO_EPOCH, b"")
+    unit.outbox.add([row])
 
 
 def _place(name: bytes, owner: bytes, due: int) -> bytes:

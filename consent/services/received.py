@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from consent.domain.errors import ConsentError
@@ -13,6 +13,10 @@ from vault import Outcome
 Person = tuple[str, ...]
 """Who somebody is outside: identifiers as `system|value`, at least one."""
 _TITLE_LIMIT: Final = 200
+
+
+class SourceError(ConsentError):
+    """A source's name is not one; use a short code that stays the same."""
 
 
 class AttachmentError(ConsentError):
@@ -38,6 +42,32 @@ class ReceivedResource:
     content: bytes
     withdrawn: bool = False
     updated: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A system that records come from again and again, by a short name: its ids then mean the same in every import.
+
+    Raises `SourceError` for a name that is none.
+    """
+
+    name: str
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"[a-z0-9-]{1,40}", self.name):
+            raise SourceError("a source's name is 1 to 40 lower-case letters, digits and hyphens")
+
+    def identifier(self, reference: str) -> str:
+        """Return the identifier by which a reference of this source, such as `Patient/7`, is known here."""
+        return f"urn:consentry:source:{self.name}|{reference}"
+
+    def mark(self, resource: ReceivedResource) -> ReceivedResource:
+        """Return a resource with its name under the source, and a Patient with its id there among its identifiers."""
+        if not resource.name:
+            return resource
+        is_patient = resource.name.startswith("Patient/")
+        person = (*resource.person, self.identifier(resource.name)) if is_patient else resource.person
+        return replace(resource, person=person, name=f"{self.name}/{resource.name}")
 
 
 @dataclass(frozen=True, slots=True)

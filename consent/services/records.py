@@ -17,7 +17,7 @@ from consent.domain.typed_data import Address
 from consent.ports import Patient, StopList, Store, Unit
 from consent.services.book import ConsentBook
 from consent.services.log import Log
-from consent.services.received import Attachment, Imported, Person, ReceivedResource
+from consent.services.received import Attachment, Imported, Person, ReceivedResource, Source
 from vault import Deposit, Deposited, Outcome, Vault
 
 _WRITTEN: Final = frozenset({Outcome.STORED, Outcome.REPLACED})
@@ -29,6 +29,10 @@ class EnrolmentKeyError(ConsentError):
 
 class UnknownPersonError(ConsentError):
     """Nobody is enrolled under this identifier, or they were erased; import their records first."""
+
+
+class LostIdentifierError(ConsentError):
+    """Somebody who is being erased is known by no identifier since a restore; say who with `consentry identify`."""
 
 
 class NoTombstoneError(ConsentError):
@@ -95,7 +99,9 @@ class Records:
             self.book.follow(unit)
             [patient] = unit.patients.by_identifier([self._mac(identifier)]).values() or [None]
             if patient is None or patient.subject in self.book.blocked:
-                raise UnknownPersonError("nobody is enrolled under this identifier, or they were erased")
+                raise UnknownPersonError(
+                    "nobody is enrolled under this identifier: import their records first, unless they were erased"
+                )
             deposit = Deposit(
                 patient.subject, attachment.category, attachment.header(), f"DocumentReference/{attachment.name}"
             )
@@ -119,10 +125,39 @@ class Records:
             found = unit.patients.by_identifier(list(macs))
         return {macs[mac]: patient.subject for mac, patient in found.items()}
 
+    def known_by(self, source: Source) -> Callable[[str], Person | None]:
+        """Return the function that says who a reference of a source is here: `Patient/7`, or a search by identifier."""
+
+        def known(reference: str) -> Person | None:
+            _, searched, identifier = reference.partition("Patient?identifier=")
+            name = identifier if searched else source.identifier(reference)
+            return None if self.subject_of(name) is None else (name,)
+
+        return known
+
     def is_enrolled(self, subject: SubjectId) -> bool:
         """Say whether there is such a subject here."""
         with self.store.reading() as unit:
             return unit.patients.get(subject) is not None
+
+    def lost(self, unit: Unit) -> list[SubjectId]:
+        """Return who is being erased and was forgotten by a restore: an import would take them for somebody new."""
+        unburied = sorted(self.book.blocked - self.book.buried)
+        return [subject for subject in unburied if unit.patients.get(subject) is None]
+
+    def identify(self, subject: SubjectId, identifiers: Iterable[str], now: datetime) -> None:
+        """Say under which identifiers somebody was known whom a restore forgot while they were being erased.
+
+        Raises `UnknownPersonError` when nobody such was forgotten, or an identifier is somebody else's.
+        """
+        macs = [self._mac(identifier) for identifier in identifiers]
+        with self.store.begin() as unit:
+            self.book.follow(unit)
+            if subject not in self.lost(unit) or unit.patients.by_identifier(macs):
+                raise UnknownPersonError("nobody such was forgotten, or an identifier is somebody else's: check both")
+            unit.patients.add([Patient(subject, None, blocked=True)])
+            unit.patients.identify(dict.fromkeys(macs, subject))
+            self.log.append(unit, [Entry(int(now.timestamp()), "operator", Action.ENROL, "IDENTIFIED", subject)])
 
     def enrol_again(self, identifiers: Iterable[str], now: datetime) -> None:
         """Lift the tombstones of somebody who was erased and came back: the next import enrols them as a new subject.
@@ -132,7 +167,9 @@ class Records:
         macs = [self._mac(identifier).hex() for identifier in identifiers]
         with self.store.begin() as unit:
             if not set(macs) <= self.stops.state().tombstoned:
-                raise NoTombstoneError("nobody was erased under one of these identifiers: check them")
+                raise NoTombstoneError(
+                    "nobody was erased under one of these identifiers, or not for good yet: `consentry erasures` tells"
+                )
             time = int(now.timestamp())
             self.log.append(unit, [Entry(time, "operator", Action.ENROL, "AGAIN")])
             self.stops.append([Mark(MarkKind.ENROL, time, identifier=mac) for mac in macs])
@@ -148,7 +185,8 @@ class Records:
         ]
         with self.store.begin() as unit:
             self.book.follow(unit)
-            open_to_keys = {p.subject for p in unit.patients.everyone() if p.enrolment is None and not p.blocked}
+            keyless = {p.subject for p in unit.patients.everyone() if p.enrolment is None and not p.blocked}
+            open_to_keys = keyless - self.book.blocked
             if not keys.keys() <= open_to_keys:
                 raise EnrolmentKeyError("a subject here is unknown, blocked or has an enrolment key already")
             unit.patients.set_enrolment(keys)
@@ -176,6 +214,11 @@ class Records:
         return found
 
     def _enrol(self, unit: Unit, found: _Found, now: datetime) -> None:
+        if found.newcomers and self.lost(unit):
+            raise LostIdentifierError(
+                "somebody who is being erased is known by no identifier since a restore, and might be one of these new "
+                "people: `consentry doctor` names them, `consentry identify` says who they are; nothing was stored"
+            )
         unit.patients.add([Patient(subject, None) for subject in found.newcomers])
         unit.patients.identify(found.named)
         self.vault.enrol(found.newcomers)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
+from secrets import SystemRandom
 from typing import Final
 
 from consent.domain.entry import Action, Entry
@@ -43,6 +44,7 @@ ERRANDS: Final = {Errand.REVOKE: Role.RELAYER, Errand.STOP: Role.CUSTODIAN, Erra
 DEFER_SECONDS: Final = 600
 """What the ledger does not take now, such as the 513th stop of a day, is tried again after this long."""
 _TOO_MANY: Final = "registry: too many stops today"
+_ANY_ORDER: Final = SystemRandom()
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +176,10 @@ class Relayer:
         return True
 
     def _next(self, errand: Errand, now: int) -> Sequence[OutboxItem]:
-        """Return the next batch, all of one slot, having dropped what the ledger holds or would never take."""
+        """Return the next batch, all of one slot, having dropped what the ledger holds or would never take.
+
+        It is shuffled: events in the order of the rows' ids would tell each row's address.
+        """
         if errand is Errand.STOP and now < self._closed_until:
             return []
         limit = BATCH_LIMIT
@@ -184,7 +189,8 @@ class Relayer:
             self._forget([item for item in due if self._is_final(item)])
             usable = [item for item in due if self._is_usable(item, now)]
             if len(usable) >= BATCH_LIMIT or len(due) < limit:
-                return [item for item in usable if item.due == usable[0].due][:BATCH_LIMIT]
+                batch = [item for item in usable if item.due == usable[0].due][:BATCH_LIMIT]
+                return _ANY_ORDER.sample(batch, len(batch))
             limit *= 2
 
     def _due(self, errand: Errand, now: int, limit: int) -> Sequence[OutboxItem]:

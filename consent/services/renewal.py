@@ -39,8 +39,11 @@ class Renewal:
         self.book.follow(unit)
         waiting = self.outbox.on(unit)
         waiting.forget_unreadable()
+        wanted = list(self._wanted(unit, _Held(ledger, final)))
+        ended = [(item.patient, item.commitment) for _, item in wanted if item.errand is not Errand.GRANT]
+        waiting.remove(Errand.GRANT, ended)  # a restored outbox may not know that they were stopped
         there = {_about(item) for item in waiting.everything()}
-        missing = [owned for owned in self._wanted(unit, _Held(ledger, final)) if _about(owned[1]) not in there]
+        missing = [owned for owned in wanted if _about(owned[1]) not in there]
         for subject, group in groupby(sorted(missing, key=_subject), key=_subject):
             self._queue(waiting, subject, [item for _, item in group], now)
 

@@ -18,6 +18,7 @@ from consent.domain.terms import SubjectId
 from consent.ports import StopList, Store, Unit
 from consent.services.acts import Acts, read_acts
 from consent.services.log import Log
+from consent.services.outbox import require_renewal
 from vault import Vault
 
 _REPLAYED: dict[str, Json] = {"replayed": 1}
@@ -83,12 +84,14 @@ class Replaying:
         returned = self._returned(unit, acts, state)
         for subject in sorted(returned):
             self._shred(unit, subject, acts)
+        if entries or stops or blocks:
+            require_renewal(unit, int(self.clock().timestamp()))
         keys = self._lost_keys(unit, acts)
         unit.patients.set_enrolment({subject: acts.keys[subject] for subject in keys})
         return Replayed(entries, stops, blocks, len(returned), len(keys))
 
     def _stop(self, unit: Unit, ids: AbstractSet[str]) -> int:
-        """Stop consents again; the outbox is made anew from the book afterwards (`consent.services.outbox`)."""
+        """Stop consents again; the outbox is made anew from the book afterwards (`consent.services.renewal`)."""
         if ids:
             subjects = {mark.consent: mark.subject for mark in self.stops.marks() if mark.kind is MarkKind.STOP}
             unit.consents.stop(sorted(ids), {})
@@ -107,7 +110,9 @@ class Replaying:
             return set()
         keyed = {SubjectId(subject) for subject in self.vault.keys.subjects() if subject in state.shredded}
         here = {p.subject for p in unit.patients.everyone() if p.subject in state.shredded}
-        return keyed | (here & acts.buried) | (here - acts.shredded)
+        left = {SubjectId(subject) for subject in self.vault.among(unit.connection, state.shredded)}
+        agreed = {subject for subject in here & acts.shredded if unit.consents.of_subject(subject)}
+        return keyed | left | agreed | (here & acts.buried) | (here - acts.shredded)
 
     def _shred(self, unit: Unit, subject: SubjectId, acts: Acts) -> None:
         unit.consents.drop(subject)

@@ -1,6 +1,7 @@
 """Backup and restore of an installation's databases, each in files of its own: no backup of records holds a key."""
 
 import os
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -15,8 +16,12 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 import migrations
+from consent.adapters.chain_store import ChainStore
 from consent.adapters.sql import SqlStore, metadata, open_records
 from consent.adapters.sql.copies import BackupError, back_up, copy_rows
+from consent.domain.errors import LedgerError
+from consent.domain.identity import Identity
+from consent.domain.typed_data import SigningDomain
 from consent.settings import Settings
 from consent.wiring.occupancy import occupied
 from consent.wiring.places import InstallationError, Places, read_identity
@@ -43,12 +48,20 @@ def back_up_installation(installation: Installation, folder: Path, now: datetime
 
     Each was read back when this returns; raises `BackupError`, `EpochTurnError`.
     """
+    try:
+        return _back_up(installation, folder, now)
+    except (OSError, DBAPIError, sqlite3.Error) as error:
+        raise BackupError(f"the backup could not be written to {folder}: name a folder that is writable") from error
+
+
+def _back_up(installation: Installation, folder: Path, now: datetime) -> Backup:
     stamp = f"{now:%Y%m%dT%H%M%SZ}"
     for part in ("records", "keys", "chain"):
         (folder / part).mkdir(parents=True, exist_ok=True)
         (folder / part).chmod(0o700)
     records = folder / "records" / f"records-{stamp}.sqlite"
     with installation.store.reading() as unit:
+        installation.log.keep(unit)
         back_up(unit.connection, "records", RECORDS_TABLES, records)
     keys = installation.keys.back_up(folder / "keys")
     embedded = installation.places.chain
@@ -64,16 +77,16 @@ def restore_installation(settings: Settings, records: Path | None, keys: Path | 
     """
     places = Places(settings.home, settings.databases)
     identity = read_identity(places.public)
-    if chain and not places.chain.exists():
+    if chain and places.deployment.exists():
         raise InstallationError("this installation is on a node's chain: there is no chain to restore")
+    root = PassphraseFile.open(places.root_key, settings.passphrase)
     with occupied(places, alone=True), TemporaryDirectory(dir=places.home) as folder:
         tried_records = _tried(records, "records", Path(folder)) if records else None
         tried_keys = _tried(keys, "keys", Path(folder)) if keys else None
-        tried_chain = _chain_into(chain, Path(folder) / "chain.sqlite") if chain else None
+        tried_chain = _tried_chain(chain, identity, Path(folder)) if chain else None
         if tried_keys:
-            root = PassphraseFile.open(places.root_key, settings.passphrase)
             with _disposed(open_keys(tried_keys)) as engine:
-                KeyTree.open(engine, root, settings.replicas, identity.tenant)
+                KeyTree.require_live(engine, root, settings.replicas, identity.tenant)
         if tried_records and not _put_file(tried_records, places.records):
             with _disposed(open_records(tried_records)) as source, _disposed(open_records(places.records)) as target:
                 migrations.upgrade(target, "records")
@@ -91,16 +104,33 @@ def _tried(backup: Path, history: migrations.History, folder: Path) -> Path:
     """Copy a backup and bring the copy to the newest schema; raise `BackupError` when it is no whole database."""
     copy = folder / f"{history}.sqlite"
     try:
-        copy.write_bytes(backup.read_bytes())
+        shutil.copyfile(backup, copy)
         copy.chmod(0o600)
         with _disposed(create_engine(f"sqlite:///{copy}", poolclass=NullPool, hide_parameters=True)) as engine:
             with engine.connect() as connection:
                 whole = connection.exec_driver_sql("PRAGMA integrity_check").scalar_one() == "ok"
-            migrations.upgrade(engine, history)
-    except (OSError, DBAPIError, sqlite3.Error) as error:
+                belongs = migrations.belongs(connection, history)
+            if whole and belongs:
+                migrations.upgrade(engine, history)
+    except (OSError, DBAPIError, sqlite3.Error, migrations.MigrationError) as error:
         raise BackupError(f"the {history} backup cannot be read: take another one") from error
     if not whole:
         raise BackupError(f"the {history} backup is damaged: take another one")
+    if not belongs:
+        raise BackupError(f"this is no backup of {history}, or one of a newer version: take the right file")
+    return copy
+
+
+def _tried_chain(backup: Path, identity: Identity, folder: Path) -> Path:
+    """Copy a chain's backup; raise `BackupError` when it is none, or of another installation's chain."""
+    try:
+        copy = _chain_into(backup, folder / "chain.sqlite")
+        with closing(ChainStore.read_only(copy)) as store:
+            deployment = store.deployment()
+    except (sqlite3.Error, LedgerError) as error:
+        raise BackupError("the chain's backup cannot be read: take another one") from error
+    if SigningDomain(deployment.chain_id, deployment.registry.address) != identity.domain:
+        raise BackupError("this is another installation's chain: take this one's")
     return copy
 
 

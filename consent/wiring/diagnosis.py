@@ -1,9 +1,10 @@
 """What is wrong with an installation, and what to do about it, without a word about anybody."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 import migrations
 from consent.adapters.log_archive import LogArchiveFile
@@ -20,7 +21,9 @@ from consent.wiring.rooms import Installation, opened
 from vault import VaultError
 from vault.sql import sqlite_path
 
-_CURES = {
+TURN_SECONDS: Final = 3600
+"""After so many seconds a turn that could have happened is overdue."""
+_CURES: Final = {
     "database": "see that the records database runs and CONSENTRY_RECORDS leads to it",
     "ledger": "start `consentry ledger`; if it runs, its lines say what it waits for",
     "outbox": "look at the ledger's lines, and at the gas of its addresses",
@@ -40,33 +43,53 @@ class Complaint:
 
 
 def complaints(settings: Settings, clock: Clock = utc_now) -> Iterator[Complaint]:
-    """Yield what is wrong, the worst first: what keeps it from opening, then what will hurt later."""
+    """Yield what is wrong, the worst first: what keeps it from opening, then what will hurt later.
+
+    Raises `InstallationError` where there is no installation.
+    """
     places = Places(settings.home, settings.databases)
-    missing = list(_missing(places))
-    yield from missing
+    read_identity(places.public)
+    missing = [part for part in _PARTS if is_absent(part(places))]
+    if missing == [_stops] and _is_older(places):  # it never had one: an upgrade begins it
+        yield Complaint("records-schema: other", _CURES["records-schema"])
+        return
+    for part in missing:
+        yield Complaint(f"{_named(part(places), places)} is missing", _PARTS[part])
     if missing:
         return
     yield from _conditions(places, settings, clock)
     try:
         with opened(settings, clock) as installation:
-            yield from _inside(installation, settings)
+            yield from _inside(installation, settings, int(clock().timestamp()))
     except (ConsentError, VaultError) as error:
         yield Complaint(f"it does not open: {error}", "do what this says; docs/runbook.md has the cases")
     yield from _exposed(places, settings)
 
 
-def _missing(places: Places) -> Iterator[Complaint]:
-    read_identity(places.public)
-    for part, cure in (
-        (places.root_key, "nothing opens without it: put a copy back"),
-        (places.log_key, "put a copy back: without it nothing can be signed"),
-        (places.chain_keys, "put a copy back"),
-        (places.stops, "put its NEWEST copy back: without it nothing serves; never begin a new one"),
-        (places.records, "restore it: `consentry restore`"),
-        (places.keys, "restore it: `consentry restore --keys`"),
-    ):
-        if is_absent(part):
-            yield Complaint(f"{Path(part).name} is missing", cure)
+def _stops(places: Places) -> Path:
+    return places.stops
+
+
+_PARTS: Final[dict[Callable[[Places], Path | str], str]] = {
+    lambda places: places.root_key: "nothing opens without it: put a copy back",
+    lambda places: places.log_key: "put a copy back: without it nothing can be signed",
+    lambda places: places.chain_keys: "put a copy back",
+    _stops: "put its NEWEST copy back: without it nothing serves; never begin a new one",
+    lambda places: places.records: "restore it: `consentry restore --records`",
+    lambda places: places.keys: "restore it: `consentry restore --keys`",
+}
+"""What must be there, and what to do where it is not."""
+
+
+def _is_older(places: Places) -> bool:
+    with both_databases(places) as (records, _):
+        return not migrations.at_head(records, "records")
+
+
+def _named(part: Path | str, places: Places) -> str:
+    """Return a file's path within the installation, or its name where it lies elsewhere."""
+    path = sqlite_path(part) or Path()
+    return str(path.relative_to(places.home)) if path.is_relative_to(places.home) else path.name
 
 
 def _conditions(places: Places, settings: Settings, clock: Clock) -> Iterator[Complaint]:
@@ -78,11 +101,13 @@ def _conditions(places: Places, settings: Settings, clock: Clock) -> Iterator[Co
         limits = Limits(head_age=settings.max_staleness)
         health = Health(SqlConditions(SqlStore(records)), clock, places.root_key, schemas, limits)
         for check in health.checks():
-            if not check.ok:
+            if not check.ok and check.word != "unknown":
                 yield Complaint(f"{check.name}: {check.word}", _CURES[check.name])
+            if not check.ok and check.name == "database":
+                return
 
 
-def _inside(installation: Installation, settings: Settings) -> Iterator[Complaint]:
+def _inside(installation: Installation, settings: Settings, now: int) -> Iterator[Complaint]:
     for folder in installation.keys.missing_replicas:
         yield Complaint(f"the epoch key's copy in {folder} is missing", "copy it there from another replica folder")
     for epoch in installation.keys.undestroyed:
@@ -91,43 +116,63 @@ def _inside(installation: Installation, settings: Settings) -> Iterator[Complain
             "make every folder of CONSENTRY_REPLICAS available and run `consentry epoch turn`",
         )
     yield from _people(installation)
-    yield from _waiting(installation)
+    yield from _waiting(installation, settings, now)
     with installation.store.reading() as unit:
         signed = LogArchiveFile(installation.places.log_archive).size()
         if signed == 0 < unit.log.size():
             yield Complaint("the log archive is empty", "it fills as the log is signed; was it full, put its copy back")
     if installation.book.unreadable:
         yield Complaint(
-            f"{len(installation.book.unreadable)} stored consents do not open, and permit nothing",
+            f"stored consents that do not open, and permit nothing: {len(installation.book.unreadable)}",
             "restore the records database, or ask these patients again",
         )
-    backups = settings.backups
-    if backups is None or not any((backups / "records").glob("records-*.sqlite")):
+    yield from _backups(installation, settings.backups or settings.home / "backups")
+
+
+def _backups(installation: Installation, folder: Path) -> Iterator[Complaint]:
+    keys = folder / "keys" / f"keys-epoch-{installation.keys.epoch}.sqlite"
+    if not any((folder / "records").glob("records-*.sqlite")):
         yield Complaint("there is no backup", "run `consentry backup`, best to another machine (CONSENTRY_BACKUPS)")
+    elif not keys.is_file():
+        yield Complaint(
+            "there is no backup of the live epoch's keys", "run `consentry backup`: older ones open nothing"
+        )
 
 
 def _people(installation: Installation) -> Iterator[Complaint]:
     keyed = set(installation.keys.subjects())
     with installation.store.reading() as unit:
         people = {patient.subject for patient in unit.patients.everyone()}
+        forgotten = installation.records.lost(unit)
+    for subject in forgotten:
+        yield Complaint(
+            f"{subject} is being erased, and a restore forgot who that is: nobody new is enrolled till then",
+            f"`consentry identify --subject {subject} --identifier 'system|value'`, from the request that was made",
+        )
     shredded = installation.stops.state().shredded
     if lost := len(people - keyed - shredded):
         yield Complaint(
-            f"{lost} patients have no key, so that nothing of theirs opens",
+            f"patients without a key, of whom nothing opens: {lost}",
             "restore the keys backup that belongs to these records; it must be of the live epoch",
         )
     if left := len(keyed - people):
         yield Complaint(
-            f"{left} keys belong to nobody here: people who came after the backup that was restored",
+            f"keys of nobody here, but of people who came after the backup that was restored: {left}",
             "restore newer records, or, once you are sure, `consentry epoch turn --patients-only`",
         )
 
 
-def _waiting(installation: Installation) -> Iterator[Complaint]:
-    for _, comes in installation.erasures.standing():
+def _waiting(installation: Installation, settings: Settings, now: int) -> Iterator[Complaint]:
+    overdue = now - settings.epoch_every - TURN_SECONDS
+    for erasure, comes in installation.erasures.standing():
         if comes is Wait.REQUEST:
             yield Complaint(
                 "somebody's erasure lost its request in a restore", "`consentry erasures`; ask for it again"
+            )
+        if comes is Wait.TURN and erasure.since < overdue:
+            yield Complaint(
+                "an erasure waits for a turn of the epoch that is overdue",
+                "run `consentry epoch turn`: it turns, or says what is in the way",
             )
         if comes is Wait.REPLICA:
             yield Complaint(

@@ -19,6 +19,7 @@ from consent.domain.stop_list import Mark, MarkKind
 from consent.domain.typed_data import SigningDomain
 from consent.ports import Unit
 from consent.services.acts import read_acts
+from consent.services.studies.openings import blind
 from consent.settings import Settings
 from consent.wiring.clock import Clock, utc_now
 from consent.wiring.occupancy import occupied
@@ -30,7 +31,7 @@ from consent.wiring.places import (
     read_identity,
     write_private,
 )
-from vault import KeyTree, PassphraseFile, open_keys
+from vault import KeyTree, PassphraseFile, Vault, open_keys
 from vault.sql import is_postgresql, reading_keys, sqlite_path
 
 
@@ -51,7 +52,7 @@ def create(settings: Settings, clock: Clock = utc_now) -> None:
 
 
 def upgrade(settings: Settings, clock: Clock = utc_now) -> None:
-    """Bring both databases to the newest schema, and begin a stop list where a version before had none.
+    """Bring both databases to the newest schema, blind what named people, and begin a stop list where there is none.
 
     Nobody has the installation open meanwhile. It may be run again; raises `InstallationError`.
     """
@@ -67,6 +68,10 @@ def upgrade(settings: Settings, clock: Clock = utc_now) -> None:
             log_key = LogKey.open(places.log_key, root.unwrap)
             stops = StopFile.create(places.stops, identity.origin, log_key, int(clock().timestamp()))
             stops.append(marks)
+        with SqlStore(records).begin() as unit:
+            if unit.studies.openings_in_clear():
+                tree = KeyTree.open(keys, root, settings.replicas, identity.tenant)
+                blind(unit, Vault(identity.tenant, tree))
 
 
 def _marks(unit: Unit, now: int) -> list[Mark]:

@@ -7,11 +7,15 @@ from contextlib import contextmanager
 from consent.wiring.places import InstallationError, Places
 
 
+class OccupiedError(InstallationError):
+    """Another program is in the way; nothing was changed: stop it, or wait for its end."""
+
+
 @contextmanager
 def occupied(places: Places, *, alone: bool = False) -> Iterator[None]:
     """Hold the installation's lock; the system lets it go when the process ends, however that ends.
 
-    Raises `InstallationError`: alone, when anybody has it open; otherwise, while it is being restored.
+    Raises `OccupiedError`: alone, when anybody has it open; otherwise, while it is being restored.
     """
     try:
         file = (places.home / "open.lock").open("ab")
@@ -22,5 +26,7 @@ def occupied(places: Places, *, alone: bool = False) -> Iterator[None]:
             fcntl.flock(file, (fcntl.LOCK_EX if alone else fcntl.LOCK_SH) | fcntl.LOCK_NB)
         except BlockingIOError as error:
             others = "other programs have this installation open: stop them all first"
-            raise InstallationError(others if alone else "this installation is held alone: wait for its end") from error
+            raise OccupiedError(
+                others if alone else "a restore or an upgrade is at work here: wait for its end"
+            ) from error
         yield

@@ -103,7 +103,7 @@ def services_of(
         projection.refresh(unit)
     granting = Granting(store, vault, book, log, outbox, stops, settings.publication_window)
     authorising = Authorising(log.origin, parts.domain, recover, verifies)
-    register = ErasureRegister()
+    register = ErasureRegister(stops)
     identifier_key = keys.installation_key(IDENTIFIERS)
     backups = settings.backups / "keys" if settings.backups else None
     return {

@@ -20,7 +20,7 @@ from consent.domain.errors import LedgerMismatchError, LogForkError
 from consent.domain.typed_data import SigningDomain
 from consent.ports import Ledger
 from consent.services.access import OwnRecords
-from consent.services.anchoring import Anchoring
+from consent.services.anchoring import Anchoring, require_continued
 from consent.services.book import ConsentBook
 from consent.services.epochs import Epochs
 from consent.services.erasure import Erasures
@@ -87,12 +87,16 @@ class LedgerRoom(Installation):
     anchoring: Anchoring
 
     def keep_house(self) -> int:
-        """Turn the epoch when that is due and take erasures as far as they go; return how many steps those were."""
+        """Turn the epoch when that is due and take erasures as far as they go; return how many steps those were.
+
+        What could not be destroyed of an earlier epoch is destroyed now, or raises `EpochNotDestroyedError` again.
+        """
         steps = self.erasures.step(self.anchored)
         if self.epochs.due():
             self.epochs.turn()
-            steps += 1 + self.erasures.step(self.anchored)
-        return steps
+        elif not self.epochs.settle():
+            return steps
+        return steps + 1 + self.erasures.step(self.anchored)
 
     def anchored(self) -> int:
         """Return how many entries the anchored checkpoint covers, as of the newest final block."""
@@ -146,12 +150,17 @@ def opened_ledger(settings: Settings, clock: Clock = utc_now) -> Iterator[Ledger
 
 
 def _require_whole(store: SqlStore, ledger: Ledger) -> None:
-    """Raise `LogForkError` when the chain's anchor covers entries that are lost here: an old copy of everything."""
+    """Raise `LogForkError` when the chain's anchor covers entries that are lost here: an old copy of everything.
+
+    As many entries do not make it the same log: a stop that is done again writes another one in the place of its own.
+    """
+    anchored = ledger.anchored()
     with store.reading() as unit:
-        if ledger.anchored().size > unit.log.size():
+        if anchored.size > unit.log.size():
             raise LogForkError(
                 "the chain holds more of the log than is here: restore the newest copy of operator/log-archive"
             )
+        require_continued(unit.log.leaves(), anchored)
 
 
 def worker(

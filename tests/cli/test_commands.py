@@ -141,7 +141,7 @@ def test_tampered_evidence_is_named_with_exit_6(home: Path) -> None:
         ("installation.json", '{"tenant": "a", "origin": "b", "log_key": "zz"}', "installation.json is damaged"),
         ("patients/receipts.jsonl", "no JSON\n", "a receipt is not JSON"),
         ("patients/receipts.jsonl", '{"patient": "zz"}\n', "exactly the published fields"),
-        ("auditor/release-1.json", "no JSON", "no FHIR JSON"),
+        ("auditor/release-1.json", "no JSON", "not JSON"),
         ("auditor/release-1.json", '{"version": 1, "manifest": {}, "rows": {}}', "damaged"),
         ("records.sqlite", "no database at all, " * 100, "database"),
         ("chain.sqlite", "no database at all, " * 100, ""),

@@ -199,7 +199,7 @@ class House:
         """Open the installation in `home`; one whose log a test tampered with signs nothing as it closes."""
         clock, settings = clock or Clock(), settings_of(home)
         with suppress(LogForkError), wiring.opened_ledger(settings, clock) as installation:
-            yield cls(settings, clock, installation, wallets)
+            yield cls(settings, clock, installation, dict(wallets))
 
     @classmethod
     @contextmanager
@@ -216,7 +216,7 @@ class House:
         """Open the installation in `home` as a process that does not run its ledger: what asks it fails here."""
         clock, settings = clock or Clock(), settings_of(home)
         with wiring.opened(settings, clock) as installation:
-            yield cls(settings, clock, cast("LedgerRoom", installation), wallets)
+            yield cls(settings, clock, cast("LedgerRoom", installation), dict(wallets))
 
     @property
     def people(self) -> list[SubjectId]:

@@ -67,3 +67,7 @@ class CutStore:
         """Open a transaction that reads."""
         with self.store.reading() as unit:
             yield unit
+
+    def forget_order(self) -> None:
+        """Empty the write-ahead log."""
+        self.store.forget_order()

@@ -1,28 +1,20 @@
-"""Erasure: asked for by who may, blocked at once, and final only when nothing is left to hide or to open."""
+"""Erasure: how it goes, what it waits for, and final only when nothing is left to hide or to open."""
 
+from collections import Counter
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
 
 from consent.adapters.signing import verifies
-from consent.domain.entry import Action, Entry
 from consent.domain.erasure import ErasureState, Hold, Wait
 from consent.domain.errors import LedgerUnavailableError
-from consent.domain.hashing import Json
-from consent.domain.request_file import PatientSignature, RequestFile
-from consent.domain.subject_request import RequestAction, SubjectRequest
-from consent.domain.terms import SubjectId
-from consent.services.authorising import NotAuthorisedError
-from consent.services.erasure import AlreadyErasedError, InvalidHoldError, NoErasureError
+from consent.services.erasure import InvalidHoldError, NoErasureError
 from consent.services.records import NoTombstoneError
+from tests.services.erasing import STATES, keeps_all, records, states, waits_for
 from tests.services.house import House, Template, identifier_of, receive, received
-from tests.services.operators import FIRST, SECOND, STRANGER, approvals, registered
-from vault import KeyNotFoundError, ReplicaMissingError
-
-STATES = ["REQUESTED", "HOLD_CHECK", "BLOCKED", "KEY_DELETED", "EPOCH_TURNED", "FINAL"]
+from vault import EpochNotDestroyedError, KeyNotFoundError, ReplicaMissingError
 
 
 @pytest.fixture
@@ -31,21 +23,6 @@ def consenting(house: House) -> House:
     house.grant(*house.people[:3])
     house.publish()
     return house
-
-
-def records(house: House, subject: SubjectId) -> int:
-    with house.open.store.reading() as unit:
-        count = text("SELECT COUNT(*) FROM vault_records WHERE subject = :subject")
-        return int(unit.connection.execute(count, {"subject": subject}).scalar_one())
-
-
-def states(house: House, first: int = 0) -> list[str]:
-    return [entry["verdict"] for entry in house.log(first) if entry["action"] == "erase"]
-
-
-def waits_for(house: House, subject: SubjectId) -> object:
-    found = house.open.erasures.standing(house.open.anchored())
-    return next(comes for erasure, comes in found if erasure.subject == subject)
 
 
 def test_from_request_to_final_nothing_of_a_person_is_left(consenting: House) -> None:
@@ -66,71 +43,6 @@ def test_from_request_to_final_nothing_of_a_person_is_left(consenting: House) ->
     assert receipt.attested.startswith("From 20")
     assert "not proven" in receipt.attested
     assert verifies(house.open.log.signer.public_key, receipt.signed_bytes(), bytes.fromhex(receipt.signature))
-
-
-def test_the_request_blocks_and_stops_in_its_own_transaction(consenting: House) -> None:
-    house, subject = consenting, consenting.people[0]
-    before = house.state()
-    receipt = house.open.erasures.request(house.ask(subject))
-    assert house.verdict(subject) == "BLOCKED"
-    acts = [(entry["action"], entry["verdict"]) for entry in house.log(before.entries)]
-    blocking = [("erase", state) for state in STATES[:3]]
-    assert acts == [*blocking[:2], ("stop", "STOPPED"), blocking[2]]
-    assert receipt.index == house.state().entries - 1
-    assert receipt.attested == ""
-    stops = house.open.stops.state()
-    assert subject in stops.blocked
-    assert len(stops.stopped) == 1
-    assert records(house, subject) == 3, "nothing is deleted yet"
-
-
-def test_one_operator_is_not_enough_and_two_are(consenting: House) -> None:
-    house, subject = consenting, consenting.people[0]
-    registered(house, FIRST, SECOND)
-    asked = house.ask(subject).request
-    assert isinstance(asked, SubjectRequest)
-    before = house.state()
-    for authorisation in (
-        approvals(asked),
-        approvals(asked, FIRST),
-        approvals(asked, FIRST, STRANGER),
-        approvals(replace(asked, requested=1), FIRST, SECOND),
-    ):
-        with pytest.raises(NotAuthorisedError, match="2 different registered operators"):
-            house.open.erasures.request(RequestFile(asked, authorisation))
-    assert house.state() == before
-    assert house.verdict(subject) == "PERMIT"
-    assert house.open.erasures.request(RequestFile(asked, approvals(asked, FIRST, SECOND))).by == "operator"
-    house.anchor()
-    house.open.keep_house()
-    assert states(house) == STATES
-
-
-@pytest.mark.parametrize(
-    "wrong", ["another's signature", "another's request", "for access", "of last year", "used before"]
-)
-def test_a_request_that_the_patient_did_not_make_changes_nothing(consenting: House, wrong: str) -> None:
-    house, (subject, other) = consenting, consenting.people[:2]
-    good = house.ask(subject)
-    assert isinstance(good.request, SubjectRequest)
-    file = {
-        "another's signature": RequestFile(good.request, house.wallets[other].request(good.request, house.open.domain)),
-        "another's request": RequestFile(replace(good.request, subject=other), good.authorisation),
-        "for access": house.ask(subject, RequestAction.ACCESS),
-        "of last year": good,
-        "used before": good,
-    }[wrong]
-    if wrong == "of last year":
-        house.clock.ahead += timedelta(days=365)
-    if wrong == "used before":
-        nonce = {"nonce": good.request.nonce}
-        with house.open.store.begin() as unit:
-            house.open.log.append(unit, [Entry(1, "patient", Action.ACCESS, "PERMIT", subject, facts=nonce)])
-    before = house.state()
-    with pytest.raises(NotAuthorisedError):
-        house.open.erasures.request(file)
-    assert house.state() == before
-    assert house.open.stops.state().blocked == frozenset()
 
 
 def test_no_key_dies_before_an_anchored_checkpoint_covers_the_last_access(consenting: House) -> None:
@@ -156,20 +68,6 @@ def test_no_key_dies_while_a_stop_is_on_its_way_to_the_chain(consenting: House) 
     assert house.publish() == 1
     assert house.open.erasures.step(lambda: 10**9) == 1
     assert waits_for(house, subject) is Wait.TURN
-
-
-def test_a_log_entry_that_somebody_forged_deletes_no_key(consenting: House) -> None:
-    house, subject = consenting, consenting.people[0]
-    nonce, signature = "ab" * 16, "cd" * 64
-    facts: dict[str, Json] = {"requested": 1, "nonce": nonce, "patient": signature}
-    forged: list[tuple[str, dict[str, Json]]] = [("REQUESTED", facts), ("HOLD_CHECK", {"held": 0}), ("BLOCKED", {})]
-    with house.open.store.begin() as unit:
-        for state, said in forged:
-            house.open.log.append(unit, [Entry(1, "patient", Action.ERASE, state, subject, facts=said)])
-    assert waits_for(house, subject) is Wait.REQUEST
-    assert house.open.erasures.step(lambda: 10**9) == 0
-    assert records(house, subject) == 3
-    house.open.vault.seal(subject, "note", b"the key lives")
 
 
 def test_a_legal_hold_blocks_and_keeps_until_it_is_lifted(consenting: House) -> None:
@@ -216,6 +114,26 @@ def test_terms_that_showed_a_duty_to_keep_retain(house: House) -> None:
     assert [entry["facts"] for entry in house.log() if entry["action"] == "hold"] == [
         {"basis": "retention-shown", "until": 0}
     ]
+    house.anchor()
+    house.open.keep_house()
+    assert waits_for(house, subject) is Wait.HOLD
+    assert house.verdict(subject) == "BLOCKED"
+    assert keeps_all(house, subject)
+    house.open.erasures.lift(subject)
+    house.open.keep_house()
+    house.anchor()
+    house.open.keep_house()
+    assert states(house)[-1] == "FINAL"
+
+
+def test_a_consent_that_ended_before_still_retains(house: House) -> None:
+    """The study may keep what it read under it."""
+    subject = house.people[0]
+    house.grant(subject, retention=True)
+    house.publish()
+    house.stop(subject)
+    house.open.erasures.request(house.ask(subject))
+    assert states(house)[-1] == "BLOCKED_RETAINED"
 
 
 def test_a_holds_basis_is_a_code_and_no_sentence(house: House) -> None:
@@ -272,6 +190,48 @@ def test_final_is_the_day_from_which_no_snapshot_of_a_replica_is_left(consenting
     assert "no copy of the vault" in slow.receipt(subject).attested
 
 
+@pytest.mark.parametrize("copies_last", [0, 3600])
+def test_every_step_is_taken_once_however_often_it_is_asked_for(consenting: House, copies_last: int) -> None:
+    house, people = consenting, consenting.people[:2]
+    slow = replace(house.open.erasures, copies_last=copies_last)
+    for subject in people:
+        slow.request(house.ask(subject))
+    house.anchor()
+    assert [slow.step(house.open.anchored) for _ in range(3)] == [2, 0, 0]
+    assert [comes for _, comes in slow.standing()] == [Wait.TURN] * 2
+    house.turn_epoch()
+    assert [slow.step(house.open.anchored) for _ in range(3)] == [2 if copies_last else 4, 0, 0]
+    house.clock.ahead += timedelta(seconds=copies_last)
+    slow.step(house.open.anchored)
+    assert [comes for _, comes in slow.standing()] == [None, None]
+    assert Counter(states(house)) == Counter(dict.fromkeys(STATES, 2))
+
+
+def test_both_receipts_are_signed_and_the_last_names_the_day(consenting: House) -> None:
+    house, subject = consenting, consenting.people[0]
+    slow = replace(house.open.erasures, copies_last=40 * 24 * 3600)
+    blocked = slow.request(house.ask(subject))
+    house.anchor()
+    slow.step(house.open.anchored)
+    house.turn_epoch()
+    slow.step(house.open.anchored)
+    [(erasure, _)] = slow.standing()
+    house.clock.ahead += timedelta(days=41)
+    slow.step(house.open.anchored)
+    final = slow.receipt(subject)
+    assert f"From {datetime.fromtimestamp(erasure.final_at, UTC):%Y-%m-%d} on" in final.attested
+    assert slow.receipt(subject) == final, "asked for again it is the same"
+    key, entries = house.open.log.signer.public_key, house.log()
+    for receipt, state in ((blocked, "BLOCKED"), (final, "FINAL")):
+        assert verifies(key, receipt.signed_bytes(), bytes.fromhex(receipt.signature))
+        assert (entries[receipt.index]["subject"], entries[receipt.index]["verdict"]) == (subject, state)
+        with house.open.store.reading() as unit:
+            [placed] = unit.log.entries(receipt.index, receipt.index + 1)
+        assert placed.leaf.hex() == receipt.leaf
+    unattested = replace(final, attested="")
+    assert not verifies(key, unattested.signed_bytes(), bytes.fromhex(final.signature))
+
+
 def test_a_replica_folder_that_is_away_holds_up_the_turn_and_with_it_the_erasure(consenting: House) -> None:
     house, subject = consenting, consenting.people[0]
     house.open.erasures.request(house.ask(subject))
@@ -284,6 +244,23 @@ def test_a_replica_folder_that_is_away_holds_up_the_turn_and_with_it_the_erasure
     folder.with_suffix(".away").rename(folder)
     house.open.keep_house()
     assert states(house)[-1] == "FINAL"
+
+
+def test_a_copy_of_a_dead_epochs_key_that_cannot_be_destroyed_holds_up_the_erasure(consenting: House) -> None:
+    house, subject = consenting, consenting.people[0]
+    house.open.erasures.request(house.ask(subject))
+    house.anchor()
+    stubborn = house.settings.replicas[1] / "epoch-1.key.copy"
+    stubborn.mkdir()
+    with pytest.raises(EpochNotDestroyedError):
+        house.open.keep_house()
+    assert waits_for(house, subject) is Wait.REPLICA
+    assert states(house)[-1] == "KEY_DELETED"
+    assert house.open.stops.state().tombstoned == frozenset()
+    stubborn.rmdir()
+    house.open.keep_house()
+    assert states(house)[-1] == "FINAL"
+    assert [entry["verdict"] for entry in house.log() if entry["action"] == "keys"] == ["TURNED"]
 
 
 def test_several_people_go_with_one_turn_and_their_tombstones_are_sorted_together(consenting: House) -> None:
@@ -312,30 +289,6 @@ def test_the_epoch_turns_by_schedule_and_not_for_nothing(consenting: House) -> N
     assert epochs.due()
     epochs.turn()
     assert not epochs.due()
-
-
-def test_an_unknown_person_cannot_be_erased(house: House) -> None:
-    asked = house.ask(house.people[0]).request
-    assert isinstance(asked, SubjectRequest)
-    stranger = replace(asked, subject=SubjectId("0" * 32))
-    before = house.state()
-    with pytest.raises(NotAuthorisedError, match="no such subject"):
-        house.open.erasures.request(RequestFile(stranger, PatientSignature(bytes(64))))
-    assert house.state() == before
-
-
-@pytest.mark.parametrize("final", [True, False])
-def test_asked_again_nothing_happens(consenting: House, *, final: bool) -> None:
-    house, subject = consenting, consenting.people[0]
-    again = house.ask(subject)
-    if final:
-        house.erase(subject)
-    else:
-        house.open.erasures.request(house.ask(subject))
-    before = house.state()
-    with pytest.raises(AlreadyErasedError):
-        house.open.erasures.request(again)
-    assert house.state() == before
 
 
 def test_an_erased_identifier_is_refused_until_the_person_comes_back_as_somebody_new(house: House) -> None:

@@ -9,8 +9,11 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from analytics import Dictionary, Model, ModelError, Parameters, fit
+from consent import wiring
+from consent.adapters.sql.tables import openings
 from consent.domain.data_use import DataUse
 from consent.domain.errors import JobCancelledError, LedgerRejectedError
 from consent.domain.manifest import Manifest
@@ -51,6 +54,40 @@ def subjects(trained: Trained) -> set[SubjectId]:
 def releases(house: House) -> int:
     with house.open.store.reading() as unit:
         return len(unit.studies.releases(STUDY.reference.id))
+
+
+def test_no_row_joins_a_leaf_of_the_release_to_a_person(house: House) -> None:
+    """Evidence has an address beside each leaf: whoever holds it and an old backup must not learn whose that is."""
+    trained = train(house)
+    with house.open.store.reading() as unit:
+        kept = unit.studies.openings("kidneys", 1)
+        assert unit.studies.openings_in_clear() == []
+        stored = b"|".join(bytes(cell) for row in unit.connection.execute(select(openings)) for cell in row[2:])
+    assert len({opening.owner for opening in kept}) == trained.manifest.rows
+    assert not [s for s in house.people if s.encode() in stored or bytes.fromhex(s) in stored]
+
+
+def test_openings_of_a_version_before_are_blinded_by_an_upgrade_and_open_before_and_after(
+    consenting: Template, tmp_path: Path
+) -> None:
+    with House.copied(consenting, tmp_path / "home") as house:
+        trained = train(house)
+        whole = house.open.evidence.of_release(trained.stored)
+        with house.open.store.begin() as unit:
+            own = {row.subject: house.open.book.entries(row.subject)[0].commitment for row in trained.rows}
+            leaves = {o.commitment: leaf for leaf, o in whole.openings.items() if o}
+            for subject, commitment in own.items():
+                unit.studies.give_owner("kidneys", 1, leaves[commitment], subject.encode())
+        assert house.open.evidence.of_release(trained.stored) == whole
+        house.erase(house.people[0])
+        closed = house.open.evidence.of_release(trained.stored)
+        settings = house.settings
+    wiring.upgrade(settings)
+    with House.opened(tmp_path / "home", consenting.wallets) as house:
+        with house.open.store.reading() as unit:
+            assert unit.studies.openings_in_clear() == []
+        assert house.open.evidence.of_release(trained.stored) == closed
+        assert list(closed.openings.values()).count(None) == 1
 
 
 def test_only_people_who_consent_are_in_the_model_and_the_release_answers_for_each(house: House) -> None:

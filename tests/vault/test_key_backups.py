@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import Engine
 
 import migrations
+from tests.services.power_cuts import PowerCutError
 from tests.vault.homes import LAB, PASSPHRASE, Home
 from vault import Deposit, EpochKeyLostError, EpochTurnError, KeyTree, PassphraseFile, backup, open_keys
 from vault.epoch import PatientKey
@@ -66,9 +67,10 @@ def test_only_the_keys_that_are_kept_are_backed_up(peopled: Home, folder: Path) 
 
 
 def test_without_the_folder_the_old_epoch_goes_on_and_the_turn_can_be_made_later(peopled: Home, folder: Path) -> None:
-    tree = peopled.tree()
+    tree, no_folder = peopled.tree(), folder / "a-file"
+    no_folder.touch()
     with pytest.raises(EpochTurnError, match="backed up"):
-        tree.turn(backup=folder / "absent")
+        tree.turn(backup=no_folder)
     assert peopled.tree().epoch == 1
     assert peopled.tree().unwrap([ANNA]) == tree.unwrap([ANNA])
     assert [[file.name for file in replica.iterdir()] for replica in peopled.replicas] == [["epoch-1.key"]] * 2
@@ -116,3 +118,35 @@ def test_a_backup_holds_the_live_epoch_and_no_other(peopled: Home, folder: Path)
     copy = sqlite3.connect(folder / "keys-epoch-3.sqlite")
     assert copy.execute("SELECT number, state FROM key_epochs").fetchall() == [(3, "live")]
     copy.close()
+
+
+def cut(*_: object) -> None:
+    raise PowerCutError
+
+
+def test_a_restored_backup_of_a_turn_does_not_forget_the_key_that_was_still_to_die(
+    peopled: Home, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The backup was written before the old key was destroyed, and knows nothing of it: the folders do."""
+    tree = peopled.tree()
+    monkeypatch.setattr("vault.turn.settle", cut)  # committed, and the old key is not destroyed yet
+    with pytest.raises(PowerCutError):
+        tree.turn(backup=folder)
+    monkeypatch.undo()
+    away = peopled.replicas[1].rename(peopled.folder / "away")
+    engine = open_keys(folder / "keys-epoch-2.sqlite")
+    restored = tree_of(peopled, engine)
+    assert restored.undestroyed == (1,), "the folder that is away may hold the key of the epoch before"
+    away.rename(peopled.replicas[1])
+    assert restored.undestroyed == (1,), "it does"
+    assert tree_of(peopled, engine).undestroyed == ()
+    assert [[file.name for file in replica.iterdir()] for replica in peopled.replicas] == [["epoch-2.key"]] * 2
+
+
+def test_a_strangers_key_in_a_replica_folder_is_left_alone(peopled: Home, folder: Path) -> None:
+    tree = peopled.tree()
+    tree.turn(backup=folder)
+    strangers = peopled.replicas[0] / "epoch-1.key"
+    strangers.write_bytes(b"another installation's")
+    assert peopled.tree().undestroyed == ()
+    assert strangers.exists()

@@ -45,14 +45,16 @@ def open_keys(place: Path | str) -> Engine:
 
 
 @contextmanager
-def reading(engine: Engine) -> Iterator[Connection]:
+def reading(engine: Engine, *, one_state: bool = False) -> Iterator[Connection]:
     """Open a transaction that reads, of one epoch throughout; raises `KeysUnavailableError`.
+
+    With `one_state` it sees no key that others add or delete meanwhile: for whoever reads more than once.
 
     On PostgreSQL that rests on its first statement reading `key_epochs`: the lock that this leaves lasts to the end of
     the transaction, and `forget_epoch` waits for it before it drops a store.
     """
     with _translated(), engine.connect() as connection:
-        connection.execution_options(**_reading_options(engine))
+        connection.execution_options(**_reading_options(engine, one_state=one_state))
         with connection.begin():
             yield connection
 
@@ -78,8 +80,10 @@ def _open_sqlite(path: Path) -> Engine:
     return engine
 
 
-def _reading_options(engine: Engine) -> dict[str, object]:
-    return {"postgresql_readonly": True} if is_postgresql(engine) else {_READING: True}
+def _reading_options(engine: Engine, *, one_state: bool) -> dict[str, object]:
+    if not is_postgresql(engine):
+        return {_READING: True}  # SQLite's readers see one state always
+    return {"postgresql_readonly": True} | ({"isolation_level": "REPEATABLE READ"} if one_state else {})
 
 
 def _prepare(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
@@ -99,6 +103,6 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
-        raise KeysUnavailableError(f"the keys database failed: {error.orig}") from error
+        raise KeysUnavailableError("the keys database cannot be read or written now: see that it runs") from error
     except PoolTimeoutError as error:
         raise KeysUnavailableError("too many readers of the keys database at once: try again") from error

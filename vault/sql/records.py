@@ -140,6 +140,13 @@ def supersede(connection: Connection, records: Iterable[SealedRecord]) -> None:
         connection.execute(_SUPERSEDE, which)
 
 
+def subjects_among(connection: Connection, subjects: Collection[str]) -> set[str]:
+    """Return those of these subjects of whom any record lies here."""
+    found = select(vault_records.c.subject).distinct()
+    batches = in_batches(sorted(subjects))
+    return {one for batch in batches for one in connection.scalars(found.where(vault_records.c.subject.in_(batch)))}
+
+
 def delete_records(connection: Connection, subjects: Sequence[str]) -> None:
     """Delete every record of some subjects, and every part of their attachments."""
     for table in (vault_parts, vault_records):

@@ -29,7 +29,7 @@ _MARK: Final = b"\xef\xbb\xbf"
 _UTF_16: Final = (b"\xff\xfe", b"\xfe\xff")
 _GZIP: Final = b"\x1f\x8b"
 _TOO_LONG: Final = "a resource above 32 MiB: give its attachment a file of its own"
-_NO_FHIR: Final = "holds no FHIR JSON: give a Bundle, NDJSON or one resource"
+_NO_FHIR: Final = "holds no FHIR JSON: give a Bundle, NDJSON, one resource, or CSV with its dictionary"
 _NO_RESOURCE: Final = "there is no resource with a resourceType: add it or leave this out"
 
 

@@ -109,4 +109,4 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except (DBAPIError, sqlite3.Error, PoolTimeoutError) as error:
-        raise RecordsUnavailableError("the records database cannot be read or written now") from error
+        raise RecordsUnavailableError("the records database cannot be read or written now: see that it runs") from error

@@ -116,7 +116,8 @@ class SqlTransactions:
 
 
 def _parameters(ids: Sequence[bytes]) -> list[dict[str, bytes]]:
-    return [{"row": row} for row in ids]
+    # Sorted: PostgreSQL's files keep the order of changes, and that of a batch is the order of events on the chain.
+    return [{"row": row} for row in sorted(ids)]
 
 
 def _row(row: Row[Any]) -> OutboxRow:

@@ -4,12 +4,13 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, insert, select, update
 
 from consent.adapters.sql.tables import openings, releases, studies
 from consent.domain.study import Study
-from consent.domain.terms import SubjectId
 from consent.ports import StoredOpening, StoredRelease
+
+_HEX = b"0123456789abcdef"
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,9 @@ class SqlStudies:
         """Store a model with its manifest and openings."""
         self.connection.execute(insert(releases), asdict(release))
         if sealed:
-            rows = [asdict(opening) | {"study": release.study, "release": release.release} for opening in sealed]
+            # Sorted: PostgreSQL's files keep the order in which rows came, and that was the order of subjects.
+            by_leaf = sorted(sealed, key=lambda opening: opening.leaf)
+            rows = [asdict(opening) | {"study": release.study, "release": release.release} for opening in by_leaf]
             self.connection.execute(insert(openings), rows)
 
     def releases(self, study: str) -> Sequence[StoredRelease]:
@@ -51,4 +54,14 @@ class SqlStudies:
         """Return a release's sealed openings in the order of their leaves."""
         of_release = (openings.c.study == study) & (openings.c.release == release)
         query = select(openings).where(of_release).order_by(openings.c.leaf)
-        return [StoredOpening(row.leaf, SubjectId(row.subject), row.sealed) for row in self.connection.execute(query)]
+        return [StoredOpening(row.leaf, row.owner, row.sealed) for row in self.connection.execute(query)]
+
+    def openings_in_clear(self) -> Sequence[tuple[str, int, bytes, bytes]]:
+        """Return places and owners of rows from before migration 0008: such an owner is a SubjectId's 32 hex digits."""
+        query = select(openings.c.study, openings.c.release, openings.c.leaf, openings.c.owner)
+        return [tuple(row) for row in self.connection.execute(query) if not row.owner.strip(_HEX)]
+
+    def give_owner(self, study: str, release: int, leaf: bytes, owner: bytes) -> None:
+        """Write another owner into a row."""
+        row = (openings.c.study == study) & (openings.c.release == release) & (openings.c.leaf == leaf)
+        self.connection.execute(update(openings).where(row).values(owner=owner))

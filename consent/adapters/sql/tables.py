@@ -166,7 +166,7 @@ openings = Table(
     Column("study", String(63), primary_key=True),
     Column("release", Integer, primary_key=True, autoincrement=False),
     Column("leaf", LargeBinary(32), primary_key=True),
-    Column("subject", String(32), nullable=False),
+    Column("owner", LargeBinary(32), nullable=False),
     Column("sealed", LargeBinary, nullable=False),
     sqlite_with_rowid=False,
 )

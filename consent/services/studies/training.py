@@ -21,6 +21,7 @@ from consent.services.book import ConsentBook
 from consent.services.gate import ConsentGate
 from consent.services.log import Log
 from consent.services.projection import LedgerProjection
+from consent.services.studies.openings import owners
 from consent.services.studies.rows import TrainingRow, training_rows
 from vault import Access, Admission, Part, Refused, Vault
 
@@ -219,7 +220,8 @@ class Training:
         """Store a release with the sealed openings of its rows and its entry, and queue what the registry is told."""
         parts = [Part(subject, opening.to_bytes(), opening.leaf()) for subject, opening in openings.items()]
         sealed = self.vault.seal_all(OPENING_LABEL, parts)
-        kept = [StoredOpening(part.context, SubjectId(part.subject), s) for part, s in zip(parts, sealed, strict=True)]
+        whose = owners(self.vault, stored.study, stored.release, list(openings))
+        kept = [StoredOpening(part.context, *rest) for part, *rest in zip(parts, whose, sealed, strict=True)]
         facts: dict[str, Json] = {
             "release": stored.release,
             "model": manifest.model,

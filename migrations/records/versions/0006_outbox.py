@@ -3,11 +3,13 @@
 import sqlalchemy as sa
 from alembic import op
 
+from migrations import MigrationError
+
 revision = "0006"
 down_revision = "0005"
 
 
-class OutboxNotEmptyError(Exception):
+class OutboxNotEmptyError(MigrationError):
     """Acknowledged items wait in clear, and only their ledger can tell what becomes of them."""
 
 
