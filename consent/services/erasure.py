@@ -204,6 +204,8 @@ class Erasures:
 
         They are written together and sorted, so that the stop list joins no identifier to a subject where several go.
         """
+        if not any(erasure.state is ErasureState.KEY_DELETED for erasure in self.register.open_ones()):
+            return 0
         now, keys = self._now(), self.vault.keys
         final_at = now + max(self.copies_last, keys.destruction_delay)
         facts: dict[str, Json] = {"epoch": keys.epoch, "final_at": final_at}
