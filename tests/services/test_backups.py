@@ -13,14 +13,12 @@ import pytest
 
 from consent import wiring
 from consent.adapters.sql.copies import BackupError
-from consent.demo.wallets import Wallet
 from consent.domain.errors import LogForkError
 from consent.domain.history import Granted, Revoked
-from consent.services.records import LostIdentifierError, UnknownPersonError
 from consent.wiring import InstallationError
 from consent.wiring.backups import Backup, back_up_installation, restore_installation
 from tests.databases import Kind
-from tests.services.house import House, Template, identifier_of, receive, received, settings_of
+from tests.services.house import House, Template, identifier_of, received, settings_of
 from tests.services.restoring import Past, backed_up, restored
 from vault import EpochKeyLostError, EpochSupersededError, KeyNotFoundError, VaultError
 
@@ -365,34 +363,6 @@ def test_another_installations_backup_opens_nothing(
     restored(home, own.records)
     with House.opened(home, template.wallets) as house:
         assert verdicts(house) == YES + NO
-
-
-def test_whoever_was_forgotten_by_a_restore_while_being_erased_is_not_enrolled_as_somebody_new(
-    past: Past, tmp_path: Path
-) -> None:
-    home = past.copied(tmp_path / "home")
-    with House.opened(home, dict(past.template.wallets)) as house:
-        [newcomer] = receive(house.open, 900)
-        house.wallets = house.wallets | {newcomer: Wallet(newcomer)}
-        house.open.records.enrol_keys({newcomer: house.wallets[newcomer].enrolment_key.address}, house.clock())
-        house.open.erasures.request(house.ask(newcomer))
-    restored(home, records=past.backup.records)
-    with House.opened(home, dict(past.template.wallets)) as house:
-        records = house.open.records
-        before = house.state()
-        with pytest.raises(LostIdentifierError):
-            records.deposit([*received(900), *received(901)], house.clock())
-        assert house.state() == before
-        assert records.deposit(received(0), house.clock()).outcomes, "whoever is known is imported all the same"
-        for subject, number in ((house.people[0], 900), (newcomer, 0)):
-            with pytest.raises(UnknownPersonError):
-                records.identify(subject, [identifier_of(number)], house.clock())
-        records.identify(newcomer, [identifier_of(900)], house.clock())
-        assert records.deposit([*received(900), *received(901)], house.clock()).erased == 3
-        house.anchor()
-        house.open.keep_house()
-        assert house.open.erasures.receipt(newcomer).subject == newcomer
-        assert records.deposit(received(900), house.clock()).erased == 3, "a tombstone refuses them from now on"
 
 
 def test_keys_of_an_epoch_that_another_followed_are_refused_though_a_copy_of_its_key_is_left(

@@ -7,15 +7,17 @@ from pathlib import Path
 import pytest
 
 from consent import wiring
+from consent.demo.wallets import Wallet
 from consent.domain.errors import LogForkError
 from consent.domain.history import Granted, Revoked
 from consent.domain.stop_list import StopListError, StopListMissingError
 from consent.domain.terms import SubjectId
 from consent.services.erasure import AlreadyErasedError
+from consent.services.records import LostIdentifierError, UnknownPersonError
 from consent.services.replaying import Replayed
 from consent.wiring.backups import Backup
 from tests.databases import Kind
-from tests.services.house import House, Template, identifier_of, received, settings_of
+from tests.services.house import House, Template, identifier_of, receive, received, settings_of
 from tests.services.power_cuts import CutStore, Fuse, PowerCutError
 from tests.services.restoring import Past, backed_up, dying, restored
 
@@ -337,3 +339,31 @@ def test_a_log_archive_older_than_the_anchor_keeps_the_ledger_away(
     with House.opened(home, template.wallets) as house:
         assert house.verdict(one) == "STOPPED"
         house.anchor()
+
+
+def test_whoever_was_forgotten_by_a_restore_while_being_erased_is_not_enrolled_as_somebody_new(
+    past: Past, tmp_path: Path
+) -> None:
+    home = past.copied(tmp_path / "home")
+    with House.opened(home, dict(past.template.wallets)) as house:
+        [newcomer] = receive(house.open, 900)
+        house.wallets = house.wallets | {newcomer: Wallet(newcomer)}
+        house.open.records.enrol_keys({newcomer: house.wallets[newcomer].enrolment_key.address}, house.clock())
+        house.open.erasures.request(house.ask(newcomer))
+    restored(home, records=past.backup.records)
+    with House.opened(home, dict(past.template.wallets)) as house:
+        records = house.open.records
+        before = house.state()
+        with pytest.raises(LostIdentifierError):
+            records.deposit([*received(900), *received(901)], house.clock())
+        assert house.state() == before
+        assert records.deposit(received(0), house.clock()).outcomes, "whoever is known is imported all the same"
+        for subject, number in ((house.people[0], 900), (newcomer, 0)):
+            with pytest.raises(UnknownPersonError):
+                records.identify(subject, [identifier_of(number)], house.clock())
+        records.identify(newcomer, [identifier_of(900)], house.clock())
+        assert records.deposit([*received(900), *received(901)], house.clock()).erased == 3
+        house.anchor()
+        house.open.keep_house()
+        assert house.open.erasures.receipt(newcomer).subject == newcomer
+        assert records.deposit(received(900), house.clock()).erased == 3, "a tombstone refuses them from now on"
