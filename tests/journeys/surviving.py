@@ -71,7 +71,8 @@ def finish(house: House, subject: SubjectId, file: RequestFile) -> None:
         house.open.keep_house()
         if "FINAL" in states(house, subject):
             return
-    raise AssertionError(f"the erasure does not become final: {states(house, subject)}")
+    standing = {erasure.subject: waits for erasure, waits in house.open.erasures.standing(house.open.anchored())}
+    raise AssertionError(f"the erasure does not become final: {states(house, subject)}, it waits: {standing[subject]}")
 
 
 def states(house: House, subject: SubjectId) -> list[str]:

@@ -161,9 +161,10 @@ class VaultMachine(Life):
     def back_up(self) -> None:
         """A backup is made beside everything."""
         model, folder = self.model, self.folder / f"backup-{len(self.copies)}"
+        read = self.house.follow().block
         made = back_up_installation(self.house.open, folder, self.house.clock())
-        copied = KeptCopy(made.records, made.keys, made.chain, model.copied(), model.epoch, frozenset(model.keyed))
-        self.copies.append(copied)
+        keyed = frozenset(model.keyed)
+        self.copies.append(KeptCopy(made.records, made.keys, made.chain, model.copied(), model.epoch, keyed, read))
 
     @precondition(lambda self: self.copies)
     @rule(place=ANY, dying=st.booleans())

@@ -9,6 +9,7 @@ from typing import Final, Self
 
 from consent.domain.stop_list import StopState
 from consent.domain.terms import Category, SubjectId
+from consent.ports import Head
 from consent.services.received import ReceivedResource
 from tests.services.house import identifier_of, received
 from vault import Outcome
@@ -75,7 +76,7 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class KeptCopy:
-    """One backup, and what was in it; `keyed` are those whose key was in epoch `epoch`."""
+    """One backup, and what was in it; `keyed` are those whose key was in epoch `epoch`, `read` the last block read."""
 
     records: Path
     keys: Path
@@ -83,6 +84,7 @@ class KeptCopy:
     held: Held
     epoch: int
     keyed: frozenset[SubjectId]
+    read: Head
 
 
 @dataclass(slots=True)
