@@ -52,7 +52,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         return
     test = metafunc.definition
     kinds = [pytest.param("sqlite", id="sqlite")]
-    if test.path.parent.name == "services" and test.get_closest_marker("sqlite_only") is None:
+    of_services = "services" in {test.path.parent.name, test.path.parent.parent.name}
+    if of_services and test.get_closest_marker("sqlite_only") is None:
         marks = () if test.path.stem in ON_BOTH else (pytest.mark.soak,)
         kinds.append(pytest.param("postgresql", id="postgresql", marks=marks))
     metafunc.parametrize("database_kind", kinds, indirect=True, scope="session")

@@ -133,6 +133,12 @@ class KeyTree:
             raise KeyNotFoundError(f"no key for {missing} of {len(subjects)} subjects")
         return keys
 
+    def keyless(self, subjects: Collection[str]) -> set[str]:
+        """Return those of these subjects who have no key: shredded, or lost when older keys were restored."""
+        with reading(self._engine) as connection:
+            found = keys_of(connection, self._live(connection).number, list(subjects))
+        return set(subjects) - {key.subject for key in found}
+
     def subjects(self) -> list[str]:
         """Return the subjects who have a key, in order."""
         with reading(self._engine) as connection:

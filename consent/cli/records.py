@@ -148,6 +148,7 @@ def _say(imported: Imported, seen: _Seen) -> None:
         "older than what is stored": done[Outcome.OUTDATED],
         "refused: their person was erased": imported.erased,
         "refused: their identifiers belong to two people here": imported.mixed,
+        "refused: their person's key is not here: restore the newest backup of the keys": imported.keyless,
         "not taken: named above": seen.wrong,
     }
     for what, number in more.items():

@@ -13,9 +13,8 @@ from consent.domain.hashing import Json, canonical_json
 from consent.domain.subject_request import (
     PREFIX,
     InvalidRequestError,
-    is_action,
+    fields_with_action,
     require_circumstances,
-    require_fields,
     require_hex,
 )
 
@@ -77,8 +76,4 @@ class OperatorChange:
     @classmethod
     def from_json(cls, value: Json) -> "OperatorChange":
         """Read a change back; raise `InvalidRequestError` on anything but what `to_json` writes."""
-        fields = require_fields(value, cls.__slots__)
-        if not is_action(ChangeAction, fields["action"]):
-            raise InvalidRequestError("a change of operators is add-operator or remove-operator")
-        action = ChangeAction(str(fields["action"]))
-        return cls(**{**fields, "action": action})  # type: ignore[arg-type]  # kinds are checked as it is made
+        return cls(**fields_with_action(value, cls.__slots__, ChangeAction))

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 from consent.domain.errors import ConsentError
 from consent.domain.hashing import Json, canonical_json
@@ -76,11 +76,7 @@ class SubjectRequest:
     @classmethod
     def from_json(cls, value: Json) -> "SubjectRequest":
         """Read a request back; raise `InvalidRequestError` on anything but what `to_json` writes."""
-        fields = require_fields(value, cls.__slots__)
-        if not is_action(RequestAction, fields["action"]):
-            raise InvalidRequestError("a request's action is erase or access")
-        action = RequestAction(str(fields["action"]))
-        return cls(**{**fields, "action": action})  # type: ignore[arg-type]  # kinds are checked as it is made
+        return cls(**fields_with_action(value, cls.__slots__, RequestAction))
 
 
 def untimely(requested: int, now: int) -> str:
@@ -102,6 +98,17 @@ def require_fields(value: Json, names: tuple[str, ...]) -> Mapping[str, Json]:
     if not isinstance(value, Mapping) or set(value) != set(names):
         raise InvalidRequestError("a request of version 1 has exactly the published fields")
     return value
+
+
+def fields_with_action(value: Json, names: tuple[str, ...], actions: type[StrEnum]) -> dict[str, Any]:
+    """Return an object's fields, the one named `action` as one of `actions`; raise `InvalidRequestError`.
+
+    Of the others nothing is known but their names: whoever is made of them checks their kinds.
+    """
+    fields = require_fields(value, names)
+    if not is_action(actions, fields["action"]):
+        raise InvalidRequestError(f"the action asked for is {' or '.join(actions)}")
+    return {**fields, "action": actions(str(fields["action"]))}
 
 
 def require_hex(name: str, text: object, digits: int) -> str:

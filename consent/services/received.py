@@ -106,12 +106,14 @@ class Imported:
         outcomes: how many were stored, replaced, unchanged, outdated.
         erased: of people who were erased or asked to be: refused until they enrol again.
         mixed: whose identifiers belong to two different people here: refused until the hospital has mended that.
+        keyless: of people whose key is not here, since older keys were restored: refused until the newest are.
     """
 
     subjects: frozenset[SubjectId] = frozenset()
     outcomes: Counter[Outcome] = field(default_factory=Counter)
     erased: int = 0
     mixed: int = 0
+    keyless: int = 0
 
     def __add__(self, other: "Imported") -> "Imported":
         """Put two parts of an import together."""
@@ -120,4 +122,5 @@ class Imported:
             self.outcomes + other.outcomes,
             self.erased + other.erased,
             self.mixed + other.mixed,
+            self.keyless + other.keyless,
         )

@@ -75,7 +75,8 @@ class Records:
             self.book.follow(unit)
             found = self._found(unit, dict.fromkeys(resource.person for resource in received))
             self._enrol(unit, found, now)
-            taken = [(s, r) for r in received if (s := found.subjects[r.person]) is not None]
+            keyless = self.vault.keys.keyless({s for s in found.subjects.values() if s is not None})
+            taken = [(s, r) for r in received if (s := found.subjects[r.person]) is not None and s not in keyless]
             deposits = [
                 Deposit(subject, r.category.value, r.content, r.name, withdrawn=r.withdrawn) for subject, r in taken
             ]
@@ -88,6 +89,7 @@ class Records:
             Counter(one.outcome for one in done),
             erased=refused[True],
             mixed=refused[False],
+            keyless=len(received) - len(taken) - refused.total(),
         )
 
     def attach(self, identifier: str, attachment: Attachment, stream: Iterable[bytes], now: datetime) -> Deposited:

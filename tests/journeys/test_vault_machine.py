@@ -231,13 +231,11 @@ class VaultMachine(Life):
     @rule(person=PEOPLE, name=st.sampled_from(sorted(NAMES)), sparks=SPARKS)
     def die_in_a_deposit(self, person: int, name: str, sparks: int) -> None:
         """An import is stored whole or not at all; somebody new may be left without an enrolment key."""
-        if self.model.keyless(person):
-            return
         version = self.model.hospital.change(person, name, withdrawn=False)
         records, now = self.house.open.records, self.house.clock()
         done = self.cut(lambda store: replace(records, store=store).deposit([version.resource], now), sparks)
         self.open()
-        if done and not self.model.is_refused(person):
+        if done and self.model.takes(person):
             self.meet([person])
             self.model.deposit(person, version)
 

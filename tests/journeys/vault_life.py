@@ -25,7 +25,7 @@ from tests.databases import remove_home
 from tests.journeys.vault_model import Hospital, KeptCopy, Model, Version
 from tests.services.house import DICTIONARY, House, Template, identifier_of, settings_of
 from tests.services.power_cuts import CutStore, Fuse, PowerCutError
-from vault import Access, KeyNotFoundError, VaultError
+from vault import Access, VaultError
 from vault.tables import vault_records
 
 FIRST: Final = range(3)
@@ -98,18 +98,15 @@ class Life(RuleBasedStateMachine):
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def deposit(self, sent: list[tuple[int, Version]]) -> None:
-        """Import resources by person: whose key is lost spoils a batch, and whoever was erased is left out."""
+        """Import resources by person: who was erased, or whose key is lost, is left out."""
         model, records = self.model, self.house.open.records
-        batch = [version.resource for _, version in sent]
-        if any(model.keyless(person) for person, _ in sent):
-            with pytest.raises(KeyNotFoundError):
-                records.deposit(batch, self.house.clock())
-            sent = [(person, version) for person, version in sent if not model.keyless(person)]
-            batch = [version.resource for _, version in sent]
-        imported = records.deposit(batch, self.house.clock())
-        taken = [(person, version) for person, version in sent if not model.is_refused(person)]
+        imported = records.deposit([version.resource for _, version in sent], self.house.clock())
+        refused = sum(model.is_refused(person) for person, _ in sent)
+        keyless = sum(model.keyless(person) for person, _ in sent)
+        taken = [(person, version) for person, version in sent if model.takes(person)]
         self.meet(sorted({person for person, _ in taken}))
-        assert (imported.outcomes, imported.erased) == (model.deposit_all(taken), len(sent) - len(taken))
+        assert (imported.erased, imported.keyless) == (refused, keyless)
+        assert imported.outcomes == model.deposit_all(taken)
 
     def meet(self, people: list[int]) -> None:
         """Give keys to those who are new here."""

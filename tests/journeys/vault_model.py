@@ -122,6 +122,10 @@ class Model:
         """Say whether nothing is taken in of a person, who was erased or asked to be."""
         return person in self.refused or self.held.subjects.get(person) in self.blocked
 
+    def takes(self, person: int) -> bool:
+        """Say whether anything is taken in of a person."""
+        return not (self.is_refused(person) or self.keyless(person))
+
     def consents_of(self, subject: SubjectId) -> list[str]:
         """Return the consents of a subject that open."""
         return [one for one, whose in self.held.consents.items() if whose == subject and subject in self.keyed]

@@ -21,6 +21,8 @@ def forms(*parts: bytes) -> list[bytes]:
     return [form for part in parts for form in (part, part.hex().encode())]
 
 
+UNUSED = (2**30, 2**30 + 1)
+"""Consents of the shared wallets that no other test makes: PostgreSQL's WAL is one for all tests of a run."""
 _BETWEEN = ("BEGIN", "COMMIT", "ROLLBACK", "SELECT pg_advisory_xact_lock")
 """How the statements begin that stand between two transactions, the last one on PostgreSQL."""
 
@@ -83,9 +85,10 @@ def revoke_own(house: House, number: int) -> None:
 
 
 def test_no_byte_of_database_or_journal_names_an_address_before_the_chain_does(house: House, tmp_path: Path) -> None:
-    house.grant(*house.people[:5])
-    house.grant(house.people[0], number=1)
-    revoke_own(house, 1)
+    first, second = UNUSED
+    house.grant(*house.people[:5], number=first)
+    house.grant(house.people[0], number=second)
+    revoke_own(house, second)
     house.stop(house.people[1])
     with house.open.store.begin() as unit:  # so that the journal holds something
         unit.projection.keep([])

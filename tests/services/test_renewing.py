@@ -1,6 +1,5 @@
 """An epoch dies and takes the outbox along: what must go on the ledger is made anew from what was signed, once each."""
 
-import shutil
 from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
@@ -12,6 +11,7 @@ from consent.domain.erasure import Wait
 from consent.domain.history import Revoked
 from consent.ports import Errand
 from tests.services.house import House, Template
+from tests.services.restoring import backed_up, restored
 
 WINDOW = 6 * 3600
 
@@ -163,15 +163,15 @@ def test_the_stops_of_somebody_who_is_being_erased_outlive_anothers_erasure(temp
 @pytest.mark.parametrize("turned", [True, False])
 def test_a_restored_backup_loses_and_doubles_nothing(template: Template, tmp_path: Path, turned: bool) -> None:  # noqa: FBT001  # a parameter of the test
     """The records are those of before the turn and before anything went out; the chain and the keys go on."""
-    home, backup = tmp_path / "home", tmp_path / "backup.sqlite"
+    home = tmp_path / "home"
     with House.copied(template, home) as house:
         mixed(house)
-    shutil.copy(home / "records.sqlite", backup)
+        backup = backed_up(house, tmp_path / "backup")
     with House.opened(home, template.wallets) as house:
         house.open.relayer.step(house.clock())
         if turned:
             house.turn_epoch()
-    shutil.copy(backup, home / "records.sqlite")
+    restored(home, backup.records)
     with House.opened(home, template.wallets) as house:
         house.publish()
         assert counted(house) == Counter(Granted=4, Revoked=2)

@@ -165,3 +165,11 @@ def test_a_wrapped_epoch_key_bound_elsewhere_does_not_open(home: Home) -> None:
     root = PassphraseFile.open(home.root, PASSPHRASE)
     with pytest.raises(DecryptionError):
         root.unwrap(b"", (home.replicas[0] / "epoch-1.key").read_bytes())
+
+
+def test_who_has_no_key_is_told_from_who_has_one(home: Home) -> None:
+    tree, nobody = home.tree(), "c" * 32
+    tree.enrol([ANNA, BEN])
+    tree.shred([BEN])
+    assert tree.keyless([ANNA, BEN, nobody]) == {BEN, nobody}
+    assert tree.keyless([]) == set()

@@ -16,36 +16,11 @@ from consent.services.erasure import AlreadyErasedError
 from consent.services.records import LostIdentifierError, UnknownPersonError
 from consent.services.replaying import Replayed
 from consent.wiring.backups import Backup
-from tests.databases import Kind
 from tests.services.house import House, Template, identifier_of, receive, received, settings_of
 from tests.services.power_cuts import CutStore, Fuse, PowerCutError
 from tests.services.restoring import Past, backed_up, dying, restored
 
 NEWCOMER = 900
-
-
-@pytest.fixture(scope="module")
-def past(database_kind: Kind, tmp_path_factory: pytest.TempPathFactory) -> Past:
-    """Four people consented, and there is a backup of then."""
-    return Past.built(tmp_path_factory.mktemp("past"), database_kind)
-
-
-@pytest.fixture
-def template(past: Past) -> Template:
-    """Whose wallets the people have."""
-    return past.template
-
-
-@pytest.fixture
-def home(past: Past, tmp_path: Path) -> Path:
-    """A closed copy, the test's own."""
-    return past.copied(tmp_path / "home")
-
-
-@pytest.fixture
-def before(past: Past) -> Backup:
-    """The backup; everything was signed by then."""
-    return past.backup
 
 
 @pytest.fixture

@@ -20,33 +20,9 @@ from consent.wiring.backups import Backup, back_up_installation, restore_install
 from tests.databases import Kind
 from tests.services.house import House, Template, identifier_of, received, settings_of
 from tests.services.restoring import Past, backed_up, restored
-from vault import EpochKeyLostError, EpochSupersededError, KeyNotFoundError, VaultError
+from vault import EpochKeyLostError, EpochSupersededError, KeyNotFoundError, Outcome, VaultError
 
 NEWCOMER = 900
-
-
-@pytest.fixture(scope="module")
-def past(database_kind: Kind, tmp_path_factory: pytest.TempPathFactory) -> Past:
-    """Four people consented, and there is a backup of then."""
-    return Past.built(tmp_path_factory.mktemp("past"), database_kind)
-
-
-@pytest.fixture
-def template(past: Past) -> Template:
-    """Whose wallets the people have."""
-    return past.template
-
-
-@pytest.fixture
-def home(past: Past, tmp_path: Path) -> Path:
-    """A closed copy, the test's own."""
-    return past.copied(tmp_path / "home")
-
-
-@pytest.fixture
-def before(past: Past) -> Backup:
-    """The backup of then."""
-    return past.backup
 
 
 def verdicts(house: House) -> list[str]:
@@ -209,6 +185,8 @@ def test_keys_alone(home: Path, template: Template, before: Backup, *, damaged: 
         assert newcomer not in house.open.keys.subjects(), "whose key came later has lost it, and says so"
         with pytest.raises(KeyNotFoundError):
             house.open.vault.seal(newcomer, "note", b"")
+        imported = house.open.records.deposit(received(NEWCOMER, NEWCOMER + 1), house.clock())
+        assert (imported.keyless, imported.outcomes[Outcome.STORED]) == (3, 3), "the rest of a file is taken"
 
 
 def test_keys_of_a_dead_epoch_are_refused_and_nothing_is_touched(
