@@ -15,7 +15,6 @@ from consent.adapters.json_rpc import Node
 from consent.adapters.logging_json import configure, logger
 from consent.adapters.node_chain import connected, deploy
 from consent.adapters.registries import CONTRACTS
-from consent.domain.entry import Action, Entry
 from consent.domain.errors import (
     LedgerError,
     LedgerRejectedError,
@@ -44,15 +43,8 @@ def run(home: Path, *, rebuild: bool = False) -> None:
         signal.signal(number, lambda *_: stopping.set())
     with wiring.opened_ledger(Settings.read(home)) as room:
         if rebuild:
-            _rebuild(room)
+            room.rebuild(wiring.utc_now())
         LedgerLoop(room, stopping).run()
-
-
-def _rebuild(room: LedgerRoom) -> None:
-    room.follower.rebuild()
-    room.follower.follow(wiring.utc_now())
-    with room.store.begin() as unit:
-        room.log.append(unit, [Entry(int(wiring.utc_now().timestamp()), "operator", Action.LEDGER, "REBUILT")])
 
 
 class LedgerLoop:

@@ -133,7 +133,8 @@ class OpenOutbox:
 def require_renewal(unit: Unit, now: int) -> None:
     """Leave a row that no key opens, so that the ledger's process makes the outbox anew, in whatever process this is.
 
-    For whoever wrote an act that the outbox may not know of: the log took entries back, or a stop was done again.
+    For whoever wrote an act that the outbox may not know of: the log took entries back, or a stop was done again. And
+    for whoever knows that the chain has lost blocks which were final: what they held had left the outbox.
     """
     row = OutboxRow(secrets.token_bytes(32), bytes(32), Errand.STOP, now, None, _NO_EPOCH, b"")
     unit.outbox.add([row])

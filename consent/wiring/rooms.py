@@ -6,6 +6,7 @@ One process runs the ledger (`opened_ledger`); any number of others do everythin
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from consent.adapters.chain_keys import ChainKeys
@@ -16,6 +17,7 @@ from consent.adapters.node_chain import NodeChain, connected
 from consent.adapters.registries import Registries
 from consent.adapters.sql import SqlStore, open_records
 from consent.adapters.stop_file import StopFile
+from consent.domain.entry import Action, Entry
 from consent.domain.errors import LedgerMismatchError, LogForkError
 from consent.domain.typed_data import SigningDomain
 from consent.ports import Ledger
@@ -29,7 +31,7 @@ from consent.services.following import LedgerFollower
 from consent.services.granting import Granting
 from consent.services.log import Log
 from consent.services.operators import Operators
-from consent.services.outbox import Outbox
+from consent.services.outbox import Outbox, require_renewal
 from consent.services.projection import LedgerProjection, ProjectionSeal
 from consent.services.records import Records
 from consent.services.relayer import Relayer
@@ -97,6 +99,18 @@ class LedgerRoom(Installation):
         elif not self.epochs.settle():
             return steps
         return steps + 1 + self.erasures.step(self.anchored)
+
+    def rebuild(self, now: datetime) -> None:
+        """Take the chain as it is, though a block went that was final, for an operator who knows why; the log says so.
+
+        What stood in blocks that are gone goes out again: the outbox is made anew.
+        """
+        self.follower.rebuild()
+        self.follower.follow(now)
+        second = int(now.timestamp())
+        with self.store.begin() as unit:
+            require_renewal(unit, second)
+            self.log.append(unit, [Entry(second, "operator", Action.LEDGER, "REBUILT")])
 
     def anchored(self) -> int:
         """Return how many entries the anchored checkpoint covers, as of the newest final block."""

@@ -176,8 +176,8 @@ class Life(RuleBasedStateMachine):
     def _take_the_chain_as_it_is(self) -> None:
         """Records read a block that went with another restore of the chain: nothing is decided till somebody looked."""
         assert {self.house.verdict(subject) for subject in self.wallets} == {"LEDGER_MISMATCH"}
-        self.house.open.follower.rebuild()
-        self.house.follow()
+        self.house.open.rebuild(self.house.clock())
+        self.house.refresh()
 
     def _reopened_at_once(self) -> None:
         self.close(dying=True)

@@ -56,7 +56,7 @@ def test_a_kept_block_that_was_altered_refuses_every_decision(template: Template
         assert not house.follow().matches, "reading on does not heal it"
     with House.opened(home, template.wallets) as house:
         assert house.verdict(subject) == "LEDGER_MISMATCH", "nor does opening again"
-        house.open.follower.rebuild()
+        house.open.rebuild(house.clock())
         assert house.follow().matches, "somebody looked, and said so"
         assert house.verdict(subject) == "PERMIT"
 

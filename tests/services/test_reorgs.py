@@ -198,7 +198,7 @@ def test_when_a_block_that_was_final_is_gone_every_decision_is_refused_until_som
     assert not house.follow().matches, "nor does another process believe it"
     house.stop(people[0])
     assert house.open.relayer.step(house.clock()) is None, "and nothing is sent there"
-    house.open.follower.rebuild()
+    house.open.rebuild(house.clock())
     assert house.follow().matches
     house.assert_copy_is_true()
     assert house.verdict(people[1]) in {"PERMIT", "NOT_FINAL"}

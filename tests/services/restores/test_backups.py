@@ -170,6 +170,30 @@ def test_records_alone_after_the_epoch_turned(home: Path, template: Template, tm
         assert events(house) == (5, 1)
 
 
+def test_records_that_read_another_past_of_the_chain_are_refused_until_somebody_looked(
+    home: Path, template: Template, tmp_path: Path
+) -> None:
+    """A grant was published, the chain was set back to before that, and then the newer records were restored."""
+    with House.opened(home, template.wallets) as house:
+        newcomer = house.people[4]
+        house.grant(newcomer)
+        waiting = backed_up(house, tmp_path / "waiting")
+        house.publish()
+        published = backed_up(house, tmp_path / "published")
+    restored(home, waiting.records, chain=waiting.chain)
+    restored(home, published.records)
+    with House.opened(home, template.wallets) as house:
+        assert not house.open.replayed
+        assert house.verdict(newcomer) == "LEDGER_MISMATCH"
+        house.publish()
+        assert events(house) == (4, 0), "nothing is sent to a chain that is not the one"
+        house.open.rebuild(house.clock())
+        assert house.verdict(newcomer) == "NOT_FINAL"
+        house.publish()
+        assert house.verdict(newcomer) == "PERMIT", "what went with the lost block goes out again"
+        assert events(house) == (5, 0)
+
+
 @pytest.mark.parametrize("damaged", [True, False])
 def test_keys_alone(home: Path, template: Template, before: Backup, *, damaged: bool) -> None:
     with House.opened(home, template.wallets) as house:
