@@ -38,7 +38,7 @@ def _imported(suffix: str, fresh: Fresh, folder: Path) -> Figure:
     _write(files[0], map(_patient, range(PATIENTS)))
     _write(files[1], map(_observation, range(PATIENTS * EACH)))
     home = folder / "home"
-    settings = Settings(home, b"measured", default_replicas(home), databases=Databases(fresh(), fresh()))
+    settings = Settings(home, b"measured, not kept", default_replicas(home), databases=Databases(fresh(), fresh()))
     wiring.create(settings)
     with wiring.opened(settings) as installation:
         start = time.perf_counter()

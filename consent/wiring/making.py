@@ -5,6 +5,7 @@ import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import Final
 
 from sqlalchemy import Connection, Engine
 
@@ -20,7 +21,7 @@ from consent.domain.typed_data import SigningDomain
 from consent.ports import Unit
 from consent.services.acts import read_acts
 from consent.services.studies.openings import blind
-from consent.settings import Settings
+from consent.settings import Settings, SettingsError
 from consent.wiring.clock import Clock, utc_now
 from consent.wiring.occupancy import occupied
 from consent.wiring.places import (
@@ -34,11 +35,22 @@ from consent.wiring.places import (
 from vault import KeyTree, PassphraseFile, Vault, open_keys
 from vault.sql import is_postgresql, reading_keys, sqlite_path
 
+SHORTEST_PASSPHRASE: Final = 12
+"""In bytes. Argon2id makes each guess cost; a short one is guessed all the same."""
+
 
 def create(settings: Settings, clock: Clock = utc_now) -> None:
-    """Make a new installation in `settings.home`; raise `InstallationError` when the folder holds one."""
+    """Make a new installation in `settings.home`.
+
+    Raises `InstallationError` when the folder holds one, and `SettingsError` for a passphrase that is too short.
+    """
     places = Places(settings.home, settings.databases)
     _require_nothing_there(places)
+    if len(settings.passphrase) < SHORTEST_PASSPHRASE:
+        raise SettingsError(
+            f"the passphrase guards every record: take at least {SHORTEST_PASSPHRASE} characters, such as four words "
+            "drawn by lot; nothing was made"
+        )
     places.operator.mkdir(parents=True, exist_ok=True)
     places.operator.chmod(0o700)
     tenant = secrets.token_hex(16)

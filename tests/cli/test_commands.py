@@ -243,6 +243,9 @@ def test_records_are_imported_beside_the_process_that_runs_the_ledger(template: 
 
 def test_an_installation_is_made_once(tmp_path: Path) -> None:
     passphrase = tmp_path / "passphrase"
+    passphrase.write_bytes(b"horse\n")
+    refused(consentry("init", tmp_path / "new", CONSENTRY_PASSPHRASE_FILE=str(passphrase)), USAGE, "at least 12")
+    assert not (tmp_path / "new").exists()
     passphrase.write_bytes(b"correct horse\n")
     made = consentry("init", tmp_path / "new", CONSENTRY_PASSPHRASE_FILE=str(passphrase))
     assert made.returncode == 0, made.stderr
