@@ -25,6 +25,7 @@ EXIT_CODES: Final = {
     "StopListError": NOT_VERIFIED,
     "BackupError": BROKEN,
     "RefusedImportError": USAGE,
+    "IncompleteImportError": REFUSED,
     "CsvDictionaryError": USAGE,
     "AttachmentError": USAGE,
     "SourceError": USAGE,

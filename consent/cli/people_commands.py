@@ -27,7 +27,11 @@ def import_(
         bool, typer.Option("--keep-rest", help="Take what is right although something is wrong.")
     ] = False,
 ) -> None:
-    """Import patients' records: all that the named files hold, or nothing; what is stored already changes nothing."""
+    """Import patients' records: all that the named files hold, or nothing; what is stored already changes nothing.
+
+    Resources of people who were erased are left out and counted. Where identifiers belong to two people here, or
+    somebody's key is missing, the rest is stored and the command ends with 4.
+    """
     from consent.cli.records import run
 
     run(home, files, columns, source, keep_rest=keep_rest)

@@ -38,6 +38,10 @@ class RefusedImportError(ConsentError):
     """Something in the files is wrong; nothing was stored: correct it, or import the rest with --keep-rest."""
 
 
+class IncompleteImportError(ConsentError):
+    """What could be stored was, but not everybody's: do what the message says, then import the same files again."""
+
+
 @dataclass(slots=True)
 class _Seen:
     """What an import held besides resources: the first problems and their number, and what was left out."""
@@ -95,7 +99,11 @@ class _Import:
 
 
 def run(home: Path, files: list[Path], columns: Path | None, source: str, *, keep_rest: bool) -> None:
-    """Import files: all of what they hold or nothing, or with `keep_rest` all that is right."""
+    """Import files: all of what they hold or nothing, or with `keep_rest` all that is right.
+
+    Of people who were erased nothing is taken, which is as it should be. Raises `IncompleteImportError`, with the rest
+    stored, when somebody else's was not taken.
+    """
     seen, dictionary = _Seen(), _dictionary(columns) if columns else None
     named = Source(source) if source else None
     with wiring.opened(Settings.read(home)) as installation:
@@ -104,6 +112,7 @@ def run(home: Path, files: list[Path], columns: Path | None, source: str, *, kee
         _warn_of_replicas(installation)
         imported = _deposited(installation, resources)
     _say(imported, seen)
+    _require_everybody(imported)
 
 
 def _dictionary(path: Path) -> CsvDictionary:
@@ -157,6 +166,18 @@ def _say(imported: Imported, seen: _Seen) -> None:
     if seen.left_out:
         kinds = ", ".join(f"{number:,} {kind}" for kind, number in sorted(seen.left_out.items()))
         out.print(f"  left out, for no category covers them: {kinds}", highlight=False, soft_wrap=True)
+
+
+def _require_everybody(imported: Imported) -> None:
+    """Raise `IncompleteImportError` for what waits for somebody; files bring erased people's resources every night."""
+    causes = {
+        "let the hospital say which of two people their identifiers are": imported.mixed,
+        "restore the newest backup of the keys": imported.keyless,
+    }
+    cures = [f"for {number:,} of them {cure}" for cure, number in causes.items() if number]
+    if cures:
+        refused = f"{sum(causes.values()):,} resources were refused and the rest is stored"
+        raise IncompleteImportError(f"{refused}: {', '.join(cures)}, then import again")
 
 
 def _warn_of_replicas(installation: Installation) -> None:

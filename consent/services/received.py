@@ -29,7 +29,8 @@ class ReceivedResource:
 
     Attributes:
         person: whose; the same tuple for all of one person's resources.
-        name: what it is about among theirs, such as `Observation/abc`; empty when it says nothing of that.
+        name: what it is among theirs, such as `Observation/abc`, or `Observation/sha256:…` where it has no id and the
+            same content alone is the same; an empty one stands by itself.
         category: under which it can be allowed.
         content: the very bytes, on one line.
         withdrawn: whether it says that it was entered in error.
@@ -65,8 +66,8 @@ class Source:
         """Return a resource with its name under the source, and a Patient with its id there among its identifiers."""
         if not resource.name:
             return resource
-        is_patient = resource.name.startswith("Patient/")
-        person = (*resource.person, self.identifier(resource.name)) if is_patient else resource.person
+        has_id = resource.name.startswith("Patient/") and ":" not in resource.name
+        person = (*resource.person, self.identifier(resource.name)) if has_id else resource.person
         return replace(resource, person=person, name=f"{self.name}/{resource.name}")
 
 

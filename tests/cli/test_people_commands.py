@@ -103,6 +103,28 @@ def test_the_rest_is_taken_where_that_is_asked(desk: Desk, tmp_path: Path) -> No
     assert NAME not in ran.stderr + ran.stdout
 
 
+def test_identifiers_of_two_people_end_in_a_refusal_with_everybody_elses_stored(desk: Desk, tmp_path: Path) -> None:
+    patient, *values = resources(1)
+    both = patient | {"identifier": patient["identifier"] + resources(2)[0]["identifier"]}
+    file = ndjson(tmp_path / "mixed.ndjson", [both, *values, *resources(900)])
+    for sealed in (3, 0):
+        ran = desk.run("import", file)
+        refused(ran, REFUSED, "3 resources were refused and the rest is stored")
+        assert "let the hospital say which of two people" in ran.stderr
+        assert f"Patients: 1. Records sealed: {sealed}." in ran.stdout
+        assert "3 refused: their identifiers belong to two people here" in ran.stdout
+
+
+def test_people_without_their_key_end_in_a_refusal_with_everybody_elses_stored(desk: Desk, tmp_path: Path) -> None:
+    desk.done("backup", tmp_path / "backups")
+    [keys] = (tmp_path / "backups" / "keys").iterdir()
+    desk.done("import", ndjson(tmp_path / "a.ndjson", resources(900)))
+    desk.done("restore", "--keys", keys)
+    ran = desk.run("import", ndjson(tmp_path / "b.ndjson", resources(900, 901)))
+    refused(ran, REFUSED, "for 3 of them restore the newest backup of the keys, then import again")
+    assert "Patients: 1. Records sealed: 3." in ran.stdout
+
+
 def test_a_table_comes_in_with_its_dictionary(desk: Desk, tmp_path: Path) -> None:
     table, columns = tmp_path / "t.csv", tmp_path / "t.toml"
     columns.write_text(DICTIONARY)

@@ -280,6 +280,53 @@ def test_a_named_source_is_followed_into_earlier_imports_and_keeps_its_ids_apart
     assert versions(house, subject).count(("laboratory", 1)) == 2
 
 
+def posted(number: int, urn: str = "urn:uuid:0c3151bd-1cbf-4d64-b04d-cd9187a4c6e0", **more: object) -> bytes:
+    """Return an invented person's Bundle as a transaction of POST entries: no ids, references by `fullUrl`."""
+    entries = json.loads(patient_bundle(number))["entry"]
+    for entry in entries:
+        entry["request"] = {"method": "POST", "url": entry["resource"]["resourceType"]}
+        entry["resource"].pop("id")
+        if entry["resource"]["resourceType"] == "Patient":
+            entry["fullUrl"] = urn
+        else:
+            entry["resource"] |= {"subject": {"reference": urn}} | more
+    return json.dumps({"resourceType": "Bundle", "type": "transaction", "entry": entries}).encode()
+
+
+def taken(house: House, content: bytes, source: Source | None = None) -> Counter[Outcome]:
+    """Import a file, as that source's where one is named."""
+    found = [one for one in read([content]) if isinstance(one, ReceivedResource)]
+    return house.open.records.deposit([source.mark(one) if source else one for one in found], house.clock()).outcomes
+
+
+@pytest.mark.parametrize("source", [None, Source("ward-7")], ids=["any", "named"])
+def test_a_file_of_resources_without_ids_can_be_imported_again(house: House, source: Source | None) -> None:
+    assert taken(house, posted(740), source) == Counter({Outcome.STORED: 3})
+    before = house.state()
+    assert taken(house, posted(740), source) == Counter({Outcome.UNCHANGED: 3})
+    assert taken(house, posted(740), source) == Counter({Outcome.UNCHANGED: 3})
+    assert house.state() == before
+
+
+def test_without_ids_the_same_content_is_one_record_a_person_and_other_content_another(house: House) -> None:
+    whole = json.loads(posted(740))
+    whole["entry"].append(whole["entry"][1])
+    assert taken(house, json.dumps(whole).encode()) == Counter({Outcome.STORED: 3, Outcome.UNCHANGED: 1})
+    assert taken(house, posted(741)) == Counter({Outcome.STORED: 3}), "of another person it is another record"
+    changed = taken(house, posted(740, issued="2021-01-01T00:00:00Z"))
+    assert changed == Counter({Outcome.STORED: 2, Outcome.UNCHANGED: 1}), "nothing says what it takes the place of"
+    drawn_again = taken(house, posted(740, urn="urn:uuid:5f0ccf2b-6fd4-4c1b-9f5c-3c4a2e8f6e11"))
+    assert drawn_again == Counter({Outcome.STORED: 2, Outcome.UNCHANGED: 1}), "a reference is content"
+
+
+def test_a_patient_without_id_gets_no_identifier_of_the_source(house: House) -> None:
+    taken(house, posted(740), Source("ward-7"))
+    subject = house.open.records.subject_of(identifier_of(740))
+    assert subject is not None
+    with house.open.store.reading() as unit:
+        assert len(list(unit.patients.identifiers(subject))) == 1
+
+
 @pytest.mark.parametrize("name", ["", "Ward 7", "x" * 41, "söurce"])
 def test_a_source_has_a_short_code(name: str) -> None:
     with pytest.raises(SourceError):

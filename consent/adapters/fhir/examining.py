@@ -6,7 +6,7 @@ from typing import Any
 from consent.adapters.fhir import resources
 from consent.adapters.fhir.categories import ADMINISTRATIVE, BY_CODES_ALONE, CATEGORY_BY_TYPE, category
 from consent.adapters.fhir.strict_json import NotJsonError, parse
-from consent.adapters.fhir.validation import fault
+from consent.adapters.fhir.validation import NO_R4_TYPE, fault
 from consent.domain.terms import Category
 
 
@@ -16,7 +16,7 @@ class Sound:
 
     Attributes:
         resource_type: such as "Observation".
-        name: such as "Observation/abc"; empty without an id.
+        name: such as "Observation/abc"; made of its content when it has no id.
         category: its home.
         withdrawn: whether it was entered in error.
         updated: `meta.lastUpdated` as written.
@@ -60,23 +60,23 @@ def examine(content: bytes) -> Examined:
         return Faulty(f"the resource {error}")
     if not isinstance(resource, dict) or not isinstance(resource.get("resourceType"), str):
         return Faulty("there is no resource with a resourceType: add it or leave this out")
-    return _of_type(resource, resource["resourceType"])
+    return _of_type(resource, resource["resourceType"], content)
 
 
-def _of_type(resource: dict[str, Any], resource_type: str) -> Examined:
+def _of_type(resource: dict[str, Any], resource_type: str, content: bytes) -> Examined:
     if resource_type in ADMINISTRATIVE:
         return Administrative(resource_type)
     if resource_type == "Bundle":
         return Faulty("a Bundle inside: give it as a file of its own")
     if resource_type not in CATEGORY_BY_TYPE and resource_type not in BY_CODES_ALONE:
-        return Faulty("the resource is of a type that FHIR R4 does not have")
+        return Faulty(f"the resource {NO_R4_TYPE}")
     wrong = fault(resource)
-    return _sound(resource, resource_type) if wrong is None else Faulty(f"the resource {wrong}")
+    return _sound(resource, resource_type, content) if wrong is None else Faulty(f"the resource {wrong}")
 
 
-def _sound(resource: dict[str, Any], resource_type: str) -> Sound | Faulty:
+def _sound(resource: dict[str, Any], resource_type: str, content: bytes) -> Sound | Faulty:
     try:
-        name = resources.name(resource)
+        name = resources.name(resource, content)
     except ValueError:
         return Faulty(f"the resource is no valid R4 {resource_type}: look at id")
     home = category(resource)

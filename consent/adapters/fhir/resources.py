@@ -1,5 +1,6 @@
 """What a valid resource says of itself: its name, whether it was withdrawn, when it changed, whom it is about."""
 
+import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
@@ -28,11 +29,15 @@ _ABSOLUTE: Final = re.compile(r"https?://.+/(Patient/[A-Za-z0-9\-.]{1,64})")
 _CONDITIONAL: Final = "Patient?"
 
 
-def name(resource: Resource) -> str:
-    """Return type and id, such as "Observation/abc"; nothing without an id. Raises `ValueError` on a wrong id."""
+def name(resource: Resource, content: bytes) -> str:
+    """Return type and id, such as "Observation/abc", or "Observation/sha256:" and 32 hex digits without an id.
+
+    `content` are the resource's bytes. Those that come again have the same name again; an id holds no colon, so that
+    nobody's is such a name. Raises `ValueError` on a wrong id.
+    """
     own = resource.get("id")
     if own is None:
-        return ""
+        return f"{resource['resourceType']}/sha256:{hashlib.sha256(content).hexdigest()[:32]}"
     if not isinstance(own, str) or not _ID.fullmatch(own):
         raise ValueError
     return f"{resource['resourceType']}/{own}"

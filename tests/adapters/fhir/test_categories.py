@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import re
 from importlib.resources import files
 
 import pytest
@@ -22,6 +23,7 @@ from tests.adapters.fhir.exports import (
     Resource,
     bundle,
     condition,
+    ndjson,
     observation,
     only,
     patient,
@@ -236,8 +238,13 @@ def test_last_updated_is_kept_as_written() -> None:
     assert only(observation(meta={"versionId": "1"})).updated == ""
 
 
-def test_a_resource_without_id_has_no_name() -> None:
-    assert only({name: value for name, value in observation().items() if name != "id"}).name == ""
+def test_a_resource_without_id_is_named_by_its_content() -> None:
+    nameless = {name: value for name, value in observation().items() if name != "id"}
+    name = only(nameless).name
+    assert re.fullmatch(r"Observation/sha256:[0-9a-f]{32}", name)
+    assert only(nameless).name == name
+    assert only(nameless | {"status": "amended"}).name != name
+    assert taken(ndjson(patient(), nameless | {"id": name.partition("/")[2]})).problems, "no id is such a name"
 
 
 @pytest.mark.parametrize(

@@ -37,4 +37,6 @@ def test_the_table_of_codes_is_the_codes_in_its_order() -> None:
 
 def test_the_example_dictionary_is_one() -> None:
     example = DOCUMENT.partition("```toml\n")[2].partition("```")[0]
-    assert [column.name for column in CsvDictionary.parse(example).columns] == ["creatinine", "smokes"]
+    dictionary = CsvDictionary.parse(example)
+    assert [column.name for column in dictionary.columns] == ["creatinine", "smokes"]
+    assert dictionary.row is None, "few tables have such a column, and without it the file would be refused"

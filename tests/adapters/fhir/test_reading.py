@@ -3,6 +3,7 @@
 import json
 import os
 import tracemalloc
+from collections.abc import Iterator
 from multiprocessing import active_children
 from pathlib import Path
 
@@ -114,7 +115,10 @@ def test_problems_stand_where_they_were_met() -> None:
         ndjson(condition(), condition(subject="Patient/p9")),
     )
     assert found.problems == [
-        Problem("file 1 of 2, entry 2", "the resource is of a type that FHIR R4 does not have"),
+        Problem(
+            "file 1 of 2, entry 2",
+            "the resource is of a type that FHIR R4 does not have: export it as R4 (4.0.1), or leave it out",
+        ),
         Problem(
             "file 2 of 2, line 2",
             "this Condition names no Patient of this import, or one that two people answer to: look at subject",
@@ -173,9 +177,31 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     "a type that is nested without end": (b'{"resourceType":' + b"[" * 100_000 + b"]" * 100_000 + b"}", ""),
     "an id that is none": (ndjson(patient("x" * 65)), "line 1: the resource is no valid R4 Patient: look at id"),
     "a type that is a path": (ndjson({"resourceType": "../Patient"}), "a type that FHIR R4 does not have"),
-    "a type of R5 only": (ndjson({"resourceType": "Transport"}), "a type that FHIR R4 does not have"),
+    "a type of R5 only": (
+        ndjson({"resourceType": "Transport"}),
+        "a type that FHIR R4 does not have: export it as R4 (4.0.1), or leave it out",
+    ),
     "an invalid field": (ndjson(patient(birthDate=SECRET)), "no valid R4 Patient: look at birthDate"),
-    "an unknown field": (ndjson(patient() | {SECRET: 1}), "no valid R4 Patient: look at a field"),
+    "an unknown field": (
+        ndjson(patient() | {SECRET: 1}),
+        "look at Patient, which has a field that R4 does not have (1",
+    ),
+    "an unknown inner field": (
+        ndjson(patient(contact=[{}, {"name": {SECRET: {SECRET: 1}}}])),
+        "look at contact.name, which has a field that R4 does not have (1 in all)",
+    ),
+    "a field of R5 only": (
+        ndjson(observation(triggeredBy=[{SECRET: SECRET}])),
+        "no valid R4 Observation: look at triggeredBy, which only R5 has: export it as R4 (4.0.1)",
+    ),
+    "a field of the wrong kind whose name is no Python": (
+        ndjson({"resourceType": "Encounter", "status": "planned", "class": {"code": [SECRET]}}),
+        "no valid R4 Encounter: look at class.code (1 in all)",
+    ),
+    "two of several kinds": (
+        ndjson(observation(valueString=SECRET, valueBoolean=True)),
+        "where of a field of several kinds, such as value[x], exactly one may stand",
+    ),
     "a contained resource of no type": (
         ndjson(patient(contained=[{"resourceType": SECRET}])),
         "no valid R4 Patient: look at contained",
@@ -361,6 +387,25 @@ FIELDS = [
     "resourceType",
     "verificationStatus",
 ]
+
+
+def places(value: object) -> Iterator[Resource]:
+    """Every object in a resource, itself first."""
+    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from places(inner)
+    if isinstance(value, dict):
+        yield value
+
+
+@given(at=st.integers(0, 30), name=st.sampled_from([SECRET, f"_{SECRET}"]), value=JSON)
+@settings(max_examples=100, deadline=None)
+def test_a_field_that_is_the_senders_own_is_never_repeated(at: int, name: str, value: object) -> None:
+    resource = observation(component=[{"code": {"text": "x"}, "valueQuantity": {"value": 1}}], contained=[patient()])
+    inner = list(places(resource))
+    inner[at % len(inner)][name] = value
+    found = taken(ndjson(resource)).problems
+    assert found
+    assert SECRET not in repr(found)
 
 
 @given(
