@@ -2,7 +2,7 @@
 
 import sqlite3
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from alembic import command
 from alembic.config import Config
@@ -13,6 +13,8 @@ from sqlalchemy import Connection, Engine, inspect
 from sqlalchemy.exc import DBAPIError
 
 History = Literal["records", "keys"]
+_FIRST: Final[dict[History, str]] = {"records": "vault_records", "keys": "key_epochs"}
+"""The table that each history begins with: both number their revisions alike."""
 
 
 class MigrationError(Exception):
@@ -56,7 +58,7 @@ def belongs(connection: Connection, history: History) -> bool:
     """Say whether a database has a schema of this history, old or new: no empty one has, nor one of newer code."""
     found = set(MigrationContext.configure(connection).get_current_heads())
     known = {script.revision for script in ScriptDirectory.from_config(_config(history)).walk_revisions()}
-    return bool(found) and found <= known
+    return bool(found) and found <= known and inspect(connection).has_table(_FIRST[history])
 
 
 def is_empty(connection: Connection) -> bool:

@@ -1,8 +1,10 @@
-"""Small secret files: written whole or not at all, and overwritten before they go."""
+"""Files for their owner's eyes; small secret ones are written whole or not at all, and overwritten before they go."""
 
 import os
 import tempfile
+from contextlib import suppress
 from pathlib import Path
+from typing import BinaryIO
 
 
 def write_new(path: Path, content: bytes) -> None:
@@ -21,6 +23,21 @@ def write_new(path: Path, content: bytes) -> None:
     finally:
         Path(draft).unlink()
     sync_folder(path.parent)
+
+
+def make_private(path: Path) -> None:
+    """Make an empty file, mode 0600 whatever the umask, where there is none: what SQLite keeps beside it has its mode.
+
+    One that is there is not even opened: closing it would let go of this process's SQLite locks (fcntl (2)). Where none
+    can be made, whoever opens it hears why.
+    """
+    with suppress(OSError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+
+
+def append_private(path: Path) -> BinaryIO:
+    """Open a file for appending, made with mode 0600 where there is none; raises `OSError`."""
+    return os.fdopen(os.open(path, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600), "ab")
 
 
 def destroy(path: Path) -> None:

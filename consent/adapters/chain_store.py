@@ -25,6 +25,7 @@ from eth.db.backends.base import BaseDB
 from consent.adapters.registries import CONTRACTS, Deployed, Deployment
 from consent.domain.errors import LedgerError, LedgerLockedError, LedgerMismatchError, LedgerUnavailableError
 from consent.domain.hashing import HASH_BYTES, keccak
+from vault.files import append_private
 
 _APPLICATION: Final = int.from_bytes(b"Cns1")
 _BUSY_SECONDS: Final = 10.0
@@ -184,7 +185,7 @@ def only_process(lock: Path) -> Iterator[None]:
 def _locked(path: Path) -> BinaryIO:
     """Take the lock beside `path`; the system lets it go when the process ends, however that ends."""
     try:
-        file = path.with_name(f"{path.name}.lock").open("ab")
+        file = append_private(path.with_name(f"{path.name}.lock"))
     except OSError as error:
         raise LedgerUnavailableError("the chain's folder cannot be written: make it writable") from error
     try:

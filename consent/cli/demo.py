@@ -5,6 +5,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from consent import wiring
 from consent.demo.report import write_report
 from consent.demo.story import Story, tell
 
@@ -22,7 +23,7 @@ def run(home: Path, patients: int | None) -> None:
 
 def write_out(story: Story) -> None:
     """Write the story's figures and its page."""
-    (story.home / "summary.json").write_text(json.dumps(story.summary, indent=2) + "\n", encoding="utf-8")
+    wiring.write_private(story.home / "summary.json", json.dumps(story.summary, indent=2).encode() + b"\n")
     write_report(story, story.home / "report.html")
 
 

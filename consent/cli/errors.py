@@ -11,6 +11,7 @@ EXIT_CODES: Final = {
     "OccupiedError": BROKEN,
     "InstallationError": NOT_FOUND,
     "OutboxNotEmptyError": REFUSED,
+    "KeysMissingError": REFUSED,
     "UnknownPatientError": NOT_FOUND,
     "UnknownConsentError": NOT_FOUND,
     "SettingsError": USAGE,

@@ -130,7 +130,7 @@ def deploy_contracts(home: Path, url: str) -> None:
     if short:
         _ask_for_gas(console, keys, short, TRANSACTION_GAS * node.fee())
     deployment = deploy(node, keys)
-    wiring.write_private(places.deployment, json.dumps(deployment_to_json(deployment), indent=1).encode(), mode=0o644)
+    wiring.write_private(places.deployment, json.dumps(deployment_to_json(deployment), indent=1).encode())
     for name in CONTRACTS:
         console.print(f"{name:<17} 0x{deployment.of(name).address.hex()}", highlight=False)
     console.print(f"Written to {places.deployment}. Next: CONSENTRY_RPC=… consentry init {home}", highlight=False)
@@ -140,8 +140,7 @@ def _keys(places: wiring.Places, chain_id: int) -> ChainKeys:
     """Return the keys that an earlier try left here, or draw and keep new ones."""
     if places.chain_keys.exists():
         return wiring.read_chain_keys(places)
-    places.operator.mkdir(parents=True, exist_ok=True)
-    places.operator.chmod(0o700)
+    wiring.make_folders(places)
     keys = ChainKeys.draw(chain_id)
     wiring.write_private(places.chain_keys, json.dumps(keys.to_json()).encode())
     return keys

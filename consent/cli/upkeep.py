@@ -13,10 +13,12 @@ from consent.wiring.backups import back_up_installation, restore_installation
 from consent.wiring.diagnosis import complaints
 
 
-def turn(home: Path, *, patients_only: bool) -> None:
+def turn(home: Path, *, patients_only: bool, give_up_lost_keys: bool) -> None:
     """Turn the epoch now."""
     with wiring.opened(Settings.read(home)) as installation:
         epochs = installation.epochs
+        if not give_up_lost_keys:
+            epochs.require_keys()
         turned = epochs.turn_for_patients_only() if patients_only else epochs.turn()
     out = Console()
     out.print(f"Epoch {turned.previous} is dead; keys in epoch {turned.epoch}: {turned.live_keys:,}.", highlight=False)
@@ -45,10 +47,10 @@ def restore(home: Path, records: Path | None, keys: Path | None, chain: Path | N
     settings = Settings.read(home)
     restore_installation(settings, records, keys, chain)
     with wiring.opened(settings) as installation:
-        _say(installation.replayed)
+        _say(installation.replayed, len(installation.epochs.keyless()))
 
 
-def _say(replayed: Replayed) -> None:
+def _say(replayed: Replayed, keyless: int) -> None:
     out = Console()
     out.print("Restored.")
     for number, what in (
@@ -57,6 +59,7 @@ def _say(replayed: Replayed) -> None:
         (replayed.blocks, "people blocked again who are to be erased"),
         (replayed.shreds, "erased people kept out"),
         (replayed.keys, "enrolment keys taken from the log"),
+        (keyless, "people without a key now, of whom nothing opens"),
     ):
         if number:
             out.print(f"  {what}: {number:,}", highlight=False)

@@ -38,11 +38,15 @@ def turn(
     patients_only: Annotated[
         bool, typer.Option("--patients-only", help="Leave behind keys of people whom the records do not know.")
     ] = False,
+    give_up_lost_keys: Annotated[
+        bool,
+        typer.Option("--give-up-lost-keys", help="Turn although people have no key: no older backup helps them then."),
+    ] = False,
 ) -> None:
     """Turn the epoch now: copies of the databases made before open nothing of who was erased."""
     from consent.cli.upkeep import turn as run
 
-    run(home, patients_only=patients_only)
+    run(home, patients_only=patients_only, give_up_lost_keys=give_up_lost_keys)
 
 
 @app.command()

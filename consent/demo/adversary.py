@@ -11,6 +11,7 @@ from consent.settings import Settings
 from consent.wiring import Places, read_identity
 from consent.wiring.places import KEYS_FILE, RECORDS_FILE
 from vault import Access, Admission, Admitted, KeyTree, PassphraseFile, Vault, VaultError, open_keys
+from vault.files import make_private
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +27,10 @@ class EverOpenGate:
 
 def copy_databases(places: Places, into: Path) -> None:
     """Copy both databases, which are files, as a backup would, whole and consistent."""
-    into.mkdir(parents=True)
+    for folder in (into.parent, into):
+        folder.mkdir(mode=0o700, exist_ok=folder != into)
     for name in (RECORDS_FILE, KEYS_FILE):
+        make_private(into / name)
         source, target = sqlite3.connect(places.home / name), sqlite3.connect(into / name)
         with source, target:
             source.backup(target)
@@ -55,7 +58,7 @@ class Adversary:
         """Say whether anything opens from a copy of both databases."""
         places = Places(self.settings.home)
         shutil.rmtree(self.workspace, ignore_errors=True)
-        self.workspace.mkdir(parents=True)
+        self.workspace.mkdir(mode=0o700, parents=True)
         replicas = [Path(shutil.copytree(path, self.workspace / path.name)) for path in self.settings.replicas]
         for name in (RECORDS_FILE, KEYS_FILE):
             shutil.copy(databases / name, self.workspace / name)

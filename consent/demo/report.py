@@ -7,6 +7,7 @@ from jinja2 import Environment, PackageLoader, select_autoescape
 from markupsafe import Markup
 
 from analytics import plots
+from consent import wiring
 from consent.demo.story import Story
 
 GAS_OF_OTHERS = (("MedRec", 122_922), ("Dwarna", 160_598), ("Vana", 187_502), ("EAS 1.4", 187_816))
@@ -25,7 +26,7 @@ REASONS = {
 def write_report(story: Story, path: Path) -> None:
     """Write the page to `path`; it holds its plots and styles and fetches nothing."""
     environment = Environment(loader=PackageLoader("consent.demo"), autoescape=select_autoescape())
-    path.write_text(environment.get_template("report.html").render(_figures(story)), encoding="utf-8")
+    wiring.write_private(path, environment.get_template("report.html").render(_figures(story)).encode())
 
 
 def _figures(story: Story) -> dict[str, Any]:

@@ -40,6 +40,7 @@ from consent.services.studies.training import Trained
 from consent.settings import Settings, default_replicas
 from consent.wiring import LedgerRoom
 from examples import support2
+from vault.files import append_private
 
 logger = logging.getLogger(__name__)
 
@@ -117,9 +118,8 @@ def _begin(home: Path, console: Console) -> Story:
             raise DemoFolderError("this folder holds something that is no demo: name another, or empty it")
         require_unlocked(wiring.Places(home).chain)
         shutil.rmtree(home)
-    home.mkdir(parents=True, exist_ok=True)
-    marker.write_text("Simulated patients; `consentry demo` clears this folder.\n", encoding="utf-8")
-    (home / "operator").mkdir()
+    wiring.make_folders(wiring.Places(home))
+    wiring.write_private(marker, b"Simulated patients; `consentry demo` clears this folder.\n")
     passphrase = secrets.token_urlsafe(24).encode()
     wiring.write_private(home / "operator" / "passphrase", passphrase)
     dictionary = Dictionary.parse(support2.dictionary_text())
@@ -365,21 +365,21 @@ def _parameters(story: Story) -> Parameters:
 def _keep(story: Story, receipts: Sequence[Receipt]) -> None:
     """Patients keep their receipts: appended after the acknowledgement, never before."""
     path = story.home / "patients" / "receipts.jsonl"
-    path.parent.mkdir(exist_ok=True)
-    with path.open("a", encoding="utf-8") as file:
-        file.writelines(json.dumps(receipt.to_json()) + "\n" for receipt in receipts)
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    with append_private(path) as file:
+        file.writelines(json.dumps(receipt.to_json()).encode() + b"\n" for receipt in receipts)
 
 
 def _checkpoint(story: Story, installation: LedgerRoom) -> None:
     """The auditor takes a signed checkpoint home."""
     with installation.store.begin() as unit:
         note, size = installation.log.checkpoint(unit), unit.log.size()
-    (story.home / "auditor" / f"checkpoint-{size:07}.txt").write_text(note, encoding="utf-8")
+    wiring.write_private(story.home / "auditor" / f"checkpoint-{size:07}.txt", note.encode())
 
 
 def _save(path: Path, value: Json) -> None:
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps(value), encoding="utf-8")
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    wiring.write_private(path, json.dumps(value).encode())
 
 
 def _parts(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:

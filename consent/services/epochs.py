@@ -12,11 +12,17 @@ from pathlib import Path
 
 from consent.domain.entry import Action, Entry
 from consent.domain.erasure import ErasureState
+from consent.domain.errors import ConsentError
 from consent.domain.hashing import Json
+from consent.domain.terms import SubjectId
 from consent.ports import StopList, Store
 from consent.services.erasure_register import ErasureRegister
 from consent.services.log import Log
 from vault import EpochNotDestroyedError, KeyTree, Turned
+
+
+class KeysMissingError(ConsentError):
+    """People have no key, whom an older backup of the keys may still bring back: find it before the epoch turns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +50,23 @@ class Epochs:
         deleted = [e for e in self.register.open_ones() if e.state is ErasureState.KEY_DELETED]
         rested = self.clock().timestamp() >= self.register.turned_at + self.every
         return rested and any(erasure.epoch >= self.keys.epoch for erasure in deleted)
+
+    def keyless(self) -> list[SubjectId]:
+        """Return the people, not blocked, whom the records know and who have no key, in order."""
+        with self.store.reading() as unit:
+            people = {patient.subject for patient in unit.patients.everyone() if not patient.blocked}
+        return sorted(SubjectId(subject) for subject in self.keys.keyless(people))
+
+    def require_keys(self) -> None:
+        """Raise `KeysMissingError` where a turn now would let the keys of people die for good.
+
+        They came after the backup that was restored. The turn by schedule does not ask: an erasure has its day.
+        """
+        if missing := len(self.keyless()):
+            raise KeysMissingError(
+                f"people without a key: {missing}; a turn makes every older keys backup useless: restore the newest of"
+                " this epoch first, or, where there is none, turn with --give-up-lost-keys"
+            )
 
     def turn(self) -> Turned:
         """Turn the epoch now, with every key; raises what `vault.KeyTree.turn` raises."""

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
@@ -17,17 +18,21 @@ from sqlalchemy.pool import NullPool
 
 import migrations
 from consent.adapters.chain_store import ChainStore
+from consent.adapters.log_archive import LogArchiveFile
+from consent.adapters.signing import verifies
 from consent.adapters.sql import SqlStore, metadata, open_records
 from consent.adapters.sql.copies import BackupError, back_up, copy_rows
 from consent.domain.errors import LedgerError
 from consent.domain.identity import Identity
 from consent.domain.typed_data import SigningDomain
+from consent.services.auditing import audit_log
 from consent.settings import Settings
 from consent.wiring.occupancy import occupied
 from consent.wiring.places import InstallationError, Places, read_identity
 from consent.wiring.rooms import Installation
 from vault import KeyTree, PassphraseFile, open_keys
 from vault.backup import replace_keys
+from vault.files import make_private
 from vault.sql import sqlite_path
 from vault.tables import records_metadata
 
@@ -57,7 +62,8 @@ def back_up_installation(installation: Installation, folder: Path, now: datetime
 def _back_up(installation: Installation, folder: Path, now: datetime) -> Backup:
     stamp = f"{now:%Y%m%dT%H%M%SZ}"
     for part in ("records", "keys", "chain"):
-        (folder / part).mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (folder / part).mkdir(mode=0o700, exist_ok=True)
         (folder / part).chmod(0o700)
     records = folder / "records" / f"records-{stamp}.sqlite"
     with installation.store.reading() as unit:
@@ -81,7 +87,7 @@ def restore_installation(settings: Settings, records: Path | None, keys: Path | 
         raise InstallationError("this installation is on a node's chain: there is no chain to restore")
     root = PassphraseFile.open(places.root_key, settings.passphrase)
     with occupied(places, alone=True), TemporaryDirectory(dir=places.home) as folder:
-        tried_records = _tried(records, "records", Path(folder)) if records else None
+        tried_records = _tried_records(records, places, identity, Path(folder)) if records else None
         tried_keys = _tried(keys, "keys", Path(folder)) if keys else None
         tried_chain = _tried_chain(chain, identity, Path(folder)) if chain else None
         if tried_keys:
@@ -104,8 +110,8 @@ def _tried(backup: Path, history: migrations.History, folder: Path) -> Path:
     """Copy a backup and bring the copy to the newest schema; raise `BackupError` when it is no whole database."""
     copy = folder / f"{history}.sqlite"
     try:
+        make_private(copy)
         shutil.copyfile(backup, copy)
-        copy.chmod(0o600)
         with _disposed(create_engine(f"sqlite:///{copy}", poolclass=NullPool, hide_parameters=True)) as engine:
             with engine.connect() as connection:
                 whole = connection.exec_driver_sql("PRAGMA integrity_check").scalar_one() == "ok"
@@ -118,6 +124,25 @@ def _tried(backup: Path, history: migrations.History, folder: Path) -> Path:
         raise BackupError(f"the {history} backup is damaged: take another one")
     if not belongs:
         raise BackupError(f"this is no backup of {history}, or one of a newer version: take the right file")
+    return copy
+
+
+def _tried_records(backup: Path, places: Places, identity: Identity, folder: Path) -> Path:
+    """Copy a backup of records; raise `BackupError` when their log is not this installation's, as far as can be told.
+
+    What was signed tells, and the log archive. A log that nobody signed yet has only the archive to differ from.
+    """
+    copy = _tried(backup, "records", folder)
+    archive = LogArchiveFile(places.log_archive)
+    kept = archive.bodies() if archive.size() else iter(())
+    verify = partial(verifies, identity.public_key)
+    with _disposed(open_records(copy)) as engine, SqlStore(engine).reading() as unit:
+        if any(found.holds is False for found in audit_log(unit.log, identity.origin, identity.public_key, verify)):
+            raise BackupError("this is another installation's records, or their log was altered: take this one's")
+        if any(ours.body != theirs for ours, theirs in zip(unit.log.entries(), kept, strict=False)):
+            raise BackupError(
+                "these records are not what the log archive says was signed: take others, or put its newest copy back"
+            )
     return copy
 
 
@@ -157,12 +182,12 @@ def _chain_into(source: Path, target: Path) -> Path:
         raise BackupError("a backup of this name is there already: name another folder")
     draft = target.with_suffix(".part")
     draft.unlink(missing_ok=True)
+    make_private(draft)
     reading = sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro", uri=True)
     with closing(reading), closing(sqlite3.connect(draft)) as copy:
         reading.backup(copy)
         if copy.execute("PRAGMA integrity_check").fetchone() != ("ok",):
             raise BackupError("the chain's copy does not read back: write it to another disk")
-    draft.chmod(0o600)
     draft.replace(target)
     return target
 

@@ -1,6 +1,6 @@
-"""What is wrong with an installation, and what to do about it, without a word about anybody."""
+"""What is wrong with an installation, and what to do about it; of people it says their random ids at the most."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,6 +12,7 @@ from consent.adapters.sql import SqlStore
 from consent.adapters.sql.conditions import SqlConditions
 from consent.domain.erasure import Wait
 from consent.domain.errors import ConsentError
+from consent.domain.terms import SubjectId
 from consent.services.health import Health, Limits
 from consent.settings import Settings
 from consent.wiring.clock import Clock, utc_now
@@ -23,6 +24,8 @@ from vault.sql import sqlite_path
 
 TURN_SECONDS: Final = 3600
 """After so many seconds a turn that could have happened is overdue."""
+NAMED: Final = 10
+"""So many people are named, and the rest counted."""
 _CURES: Final = {
     "database": "see that the records database runs and CONSENTRY_RECORDS leads to it",
     "ledger": "start `consentry ledger`; if it runs, its lines say what it waits for",
@@ -131,11 +134,13 @@ def _inside(installation: Installation, settings: Settings, now: int) -> Iterato
 
 def _backups(installation: Installation, folder: Path) -> Iterator[Complaint]:
     keys = folder / "keys" / f"keys-epoch-{installation.keys.epoch}.sqlite"
+    where = "set CONSENTRY_BACKUPS to where backups go, best on another machine"
     if not any((folder / "records").glob("records-*.sqlite")):
-        yield Complaint("there is no backup", "run `consentry backup`, best to another machine (CONSENTRY_BACKUPS)")
+        yield Complaint(f"there is no backup in {folder}", f"{where}, and run `consentry backup`")
     elif not keys.is_file():
         yield Complaint(
-            "there is no backup of the live epoch's keys", "run `consentry backup`: older ones open nothing"
+            f"there is no backup of the live epoch's keys in {folder}",
+            f"run `consentry backup`: older ones open nothing; or {where}",
         )
 
 
@@ -149,17 +154,23 @@ def _people(installation: Installation) -> Iterator[Complaint]:
             f"{subject} is being erased, and a restore forgot who that is: nobody new is enrolled till then",
             f"`consentry identify --subject {subject} --identifier 'system|value'`, from the request that was made",
         )
-    shredded = installation.stops.state().shredded
-    if lost := len(people - keyed - shredded):
+    if lost := installation.epochs.keyless():
         yield Complaint(
-            f"patients without a key, of whom nothing opens: {lost}",
-            "restore the keys backup that belongs to these records; it must be of the live epoch",
+            f"people without a key, of whom nothing opens: {_names(lost)}",
+            f"look for the newest keys backup of epoch {installation.keys.epoch} before the next turn, which makes it"
+            " useless: `consentry restore --keys`; is there none, ask for their erasure, then `consentry enrol`",
         )
     if left := len(keyed - people):
         yield Complaint(
             f"keys of nobody here, but of people who came after the backup that was restored: {left}",
             "restore newer records, or, once you are sure, `consentry epoch turn --patients-only`",
         )
+
+
+def _names(people: Sequence[SubjectId]) -> str:
+    """Return a few of these people's random ids, and how many more there are."""
+    more = len(people) - NAMED
+    return ", ".join(people[:NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def _waiting(installation: Installation, settings: Settings, now: int) -> Iterator[Complaint]:

@@ -27,6 +27,7 @@ from consent.wiring.occupancy import occupied
 from consent.wiring.places import (
     InstallationError,
     Places,
+    make_folders,
     read_chain_keys,
     read_deployment,
     read_identity,
@@ -51,8 +52,7 @@ def create(settings: Settings, clock: Clock = utc_now) -> None:
             f"the passphrase guards every record: take at least {SHORTEST_PASSPHRASE} characters, such as four words "
             "drawn by lot; nothing was made"
         )
-    places.operator.mkdir(parents=True, exist_ok=True)
-    places.operator.chmod(0o700)
+    make_folders(places)
     tenant = secrets.token_hex(16)
     root = PassphraseFile.create(places.root_key, settings.passphrase)
     log_key = LogKey.create(places.log_key, root.wrap)
@@ -60,7 +60,7 @@ def create(settings: Settings, clock: Clock = utc_now) -> None:
     _make_databases(places, root, settings.replicas, tenant)
     identity = Identity(tenant, log_key.public_key.hex(), domain.chain_id, domain.contract.hex())
     StopFile.create(places.stops, identity.origin, log_key, int(clock().timestamp()))
-    write_private(places.public, json.dumps(identity.to_json(), indent=2).encode(), mode=0o644)
+    write_private(places.public, json.dumps(identity.to_json(), indent=2).encode())
 
 
 def upgrade(settings: Settings, clock: Clock = utc_now) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from consent.wiring.places import InstallationError, Places
+from vault.files import append_private
 
 
 class OccupiedError(InstallationError):
@@ -18,7 +19,7 @@ def occupied(places: Places, *, alone: bool = False) -> Iterator[None]:
     Raises `OccupiedError`: alone, when anybody has it open; otherwise, while it is being restored.
     """
     try:
-        file = (places.home / "open.lock").open("ab")
+        file = append_private(places.home / "open.lock")
     except OSError as error:
         raise InstallationError("the installation's folder cannot be written: make it writable") from error
     with file:

@@ -133,10 +133,17 @@ def read_identity(path: Path) -> Identity:
         raise InstallationError("installation.json is damaged: restore it from a copy") from error
 
 
-def write_private(path: Path, content: bytes, mode: int = 0o600) -> None:
+def make_folders(places: Places) -> None:
+    """Make the installation's folder and the operator's, mode 0700; one of the installation that is there stays."""
+    places.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    places.operator.mkdir(mode=0o700, exist_ok=True)
+    places.operator.chmod(0o700)
+
+
+def write_private(path: Path, content: bytes) -> None:
     """Write a new file for its owner's eyes, whole and on disk before it has its name."""
     draft = path.with_suffix(".new")
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "wb") as file:
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())

@@ -10,13 +10,14 @@ from pathlib import Path
 import pytest
 
 from consent.cli.errors import BROKEN, NOT_FOUND, USAGE
+from consent.demo.wallets import Wallet
 from consent.settings import Databases, Settings
 from consent.wiring.backups import restore_installation
 from consent.wiring.diagnosis import complaints
 from tests.cli.desk import Desk
 from tests.cli.test_commands import consentry, refused
 from tests.databases import Kind
-from tests.services.house import DICTIONARY_TEXT, Clock, House, Template, receive, settings_of
+from tests.services.house import DICTIONARY_TEXT, Clock, House, Template, identifier_of, receive, settings_of
 from tests.services.restoring import backed_up
 
 DISKS = {
@@ -129,10 +130,10 @@ def test_a_replica_that_is_away(home: Path) -> None:
 def test_people_without_a_key_and_keys_without_a_person(home: Path, sound: Template) -> None:
     before = back_up(home, sound, "before")
     with House.opened(home, sound.wallets) as house:
-        receive(house.open, 900)
+        [newcomer] = receive(house.open, 900)
     after = back_up(home, sound, "after")
     restore(home, before, "keys")
-    assert said(home) == {"patients without a key, of whom nothing opens: 1"}
+    assert said(home) == {f"people without a key, of whom nothing opens: {newcomer}"}
     restore(home, after, "keys")
     assert said(home) == set()
     restore(home, before, "records")
@@ -143,14 +144,56 @@ def test_people_without_a_key_and_keys_without_a_person(home: Path, sound: Templ
     assert said(home) == set()
 
 
+def test_at_most_ten_people_without_a_key_are_named_and_the_way_out_is_said(home: Path, sound: Template) -> None:
+    before = back_up(home, sound, "before")
+    with House.opened(home, sound.wallets) as house:
+        newcomers = sorted(receive(house.open, *range(900, 912)))
+    restore(home, before, "keys")
+    [complaint] = [one for one in complaints(settings_of(home)) if "without a key" in one.what]
+    assert complaint.what.endswith(f": {', '.join(newcomers[:10])} and 2 more")
+    for word in ("keys backup of epoch 1 before the next turn", "restore --keys", "erasure", "`consentry enrol`"):
+        assert word in complaint.do
+
+
+def test_whoever_lost_their_key_is_erased_and_enrolled_anew(home: Path, sound: Template) -> None:
+    before = back_up(home, sound, "before")
+    with House.opened(home, sound.wallets) as house:
+        [newcomer] = receive(house.open, 900)
+        wallet = Wallet(newcomer)
+        house.open.records.enrol_keys({newcomer: wallet.enrolment_key.address}, house.clock())
+    restore(home, before, "keys")
+    with House.opened(home, {**sound.wallets, newcomer: wallet}) as house:
+        house.open.erasures.request(house.ask(newcomer))
+    assert said(home) == set(), "whose erasure goes its way has no key to be looked for"
+    with House.opened(home, sound.wallets) as house:
+        house.anchor()
+        house.open.keep_house()
+        house.open.records.enrol_again([identifier_of(900)], house.clock())
+        assert receive(house.open, 900) != [newcomer]
+        backed_up(house, home / "backups")
+    assert said(home) == set()
+
+
 def test_no_backup_and_none_of_the_live_epochs_keys(home: Path, sound: Template) -> None:
     with House.opened(home, sound.wallets) as house:
         house.turn_epoch()
-    assert said(home) == {"there is no backup of the live epoch's keys"}
+    assert said(home) == {f"there is no backup of the live epoch's keys in {home / 'backups'}"}
     shutil.rmtree(home / "backups")
-    assert said(home) == {"there is no backup"}
+    assert said(home) == {f"there is no backup in {home / 'backups'}"}
     back_up(home, sound, "backups")
     assert said(home) == set()
+
+
+def test_a_backup_that_lies_elsewhere_is_found_where_the_setting_says(
+    home: Path, sound: Template, tmp_path: Path
+) -> None:
+    shutil.rmtree(home / "backups")
+    desk = Desk.at(home, sound)
+    desk.done("backup", tmp_path / "elsewhere")
+    told = desk.run("doctor").stdout
+    assert f"there is no backup in {home / 'backups'}" in told
+    assert "set CONSENTRY_BACKUPS to where backups go" in told
+    assert "no backup" not in desk.run("doctor", CONSENTRY_BACKUPS=str(tmp_path / "elsewhere")).stdout
 
 
 def test_an_archive_of_the_log_that_lost_everything(home: Path, sound: Template) -> None:

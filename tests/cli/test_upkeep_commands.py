@@ -139,6 +139,32 @@ def test_what_a_backup_does_not_know_is_done_again_and_counted(desk: Desk, recor
     assert "stopped" in desk.done("consents", "--subject", subject).stdout
 
 
+def test_keys_that_older_ones_replaced_are_counted_and_not_given_up_unasked(
+    desk: Desk, keys: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "900.json").write_bytes(patient_bundle(900))
+    (tmp_path / "901.json").write_bytes(patient_bundle(901))
+    desk.done("import", tmp_path / "900.json", tmp_path / "901.json")
+    desk.done("backup", tmp_path / "newest")
+    told = desk.done("restore", "--keys", keys).stdout
+    assert "people without a key now, of whom nothing opens: 2" in told
+    for turn in ("epoch turn", "epoch turn --patients-only"):
+        refused(desk.run(turn), REFUSED, "people without a key: 2; a turn makes every older keys backup useless")
+    told = desk.done("restore", "--keys", tmp_path / "newest" / "keys" / keys.name).stdout
+    assert "without a key" not in told
+    desk.done("restore", "--keys", keys)
+    assert "keys in epoch 2: 4." in desk.done("epoch turn", "--give-up-lost-keys").stdout
+
+
+def test_the_turn_by_schedule_waits_for_no_lost_key(desk: Desk, keys: Path, tmp_path: Path) -> None:
+    (tmp_path / "900.json").write_bytes(patient_bundle(900))
+    desk.done("import", tmp_path / "900.json")
+    desk.done("restore", "--keys", keys)
+    with House.opened(desk.home, desk.template.wallets) as house:
+        receipt = house.erase(desk.subject(3))
+        assert (receipt.subject, house.open.keys.epoch) == (desk.subject(3), 2)
+
+
 def test_nothing_is_restored_while_a_program_runs(desk: Desk, records: Path) -> None:
     before = databases(desk)
     with opened(settings_of(desk.home)):

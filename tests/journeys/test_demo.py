@@ -68,6 +68,10 @@ def test_the_report_is_one_page_that_fetches_nothing(home: Path) -> None:
     assert not [part for part in ('src="http', 'href="http', "url(http", "@import") if part in page]
 
 
+def test_what_the_demo_left_is_for_its_owner_only(home: Path) -> None:
+    assert {path.stat().st_mode & 0o077 for path in (home, *home.rglob("*"))} == {0}
+
+
 def test_an_auditor_verifies_what_the_demo_left(home: Path) -> None:
     verified = consentry("verify", home)
     assert verified.returncode == 0, verified.stdout + verified.stderr

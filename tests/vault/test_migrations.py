@@ -40,6 +40,18 @@ def test_a_migrated_database_is_what_the_tables_say(engine: Engine, history: mig
         assert compare_metadata(MigrationContext.configure(connection), expected) == []
 
 
+@pytest.mark.parametrize(
+    ("history", "to", "other"), [("records", "0001", "keys"), ("records", "head", "keys"), ("keys", "head", "records")]
+)
+def test_a_database_belongs_to_its_own_history_alone(
+    engine: Engine, history: migrations.History, to: str, other: migrations.History
+) -> None:
+    migrations.upgrade(engine, history, to)
+    with engine.connect() as connection:
+        assert migrations.belongs(connection, history)
+        assert not migrations.belongs(connection, other), "though both number their revisions alike"
+
+
 def test_the_order_of_rows_does_not_tell_the_order_of_arrival(tmp_path: Path) -> None:
     engine = create_engine(f"sqlite:///{tmp_path / 'new.sqlite'}")
     migrations.upgrade(engine, "records")

@@ -15,7 +15,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from vault.errors import KeysUnavailableError
-from vault.sql.places import sqlite_path
+from vault.sql.places import keep_private, sqlite_path
 from vault.sql.postgresql import is_postgresql, open_postgresql
 
 LOCK_SECONDS: Final = 30
@@ -75,6 +75,7 @@ def _open_sqlite(path: Path) -> Engine:
     # isolation_level None: the driver begins nothing by itself, `_begin` does. Parameters are keys: never shown.
     arguments = {"timeout": LOCK_SECONDS, "isolation_level": None}
     engine = create_engine(f"sqlite:///{path}", connect_args=arguments, hide_parameters=True)
+    keep_private(engine, path)
     event.listen(engine, "connect", _prepare)
     event.listen(engine, "begin", _begin)
     return engine

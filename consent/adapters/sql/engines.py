@@ -13,7 +13,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from consent.domain.errors import RecordsUnavailableError
-from vault.sql import is_postgresql, open_postgresql, sqlite_path
+from vault.sql import is_postgresql, keep_private, open_postgresql, sqlite_path
 
 BUSY_SECONDS: Final = 10
 """How long a transaction waits for another one."""
@@ -81,6 +81,7 @@ def _open_sqlite(path: Path, *, read_only: bool) -> Engine:
         url = f"sqlite:///{path.absolute().as_uri()}?mode=ro&uri=true"
         return create_engine(url, connect_args=arguments, hide_parameters=True)
     engine = create_engine(f"sqlite:///{path}", connect_args=arguments, hide_parameters=True)
+    keep_private(engine, path)
     event.listen(engine, "connect", _prepare)
     return engine
 

@@ -1,6 +1,7 @@
 """Backups and restores: each row of the runbook's table, and what a backup must not hold."""
 
 import os
+import shutil
 import sqlite3
 import stat
 from collections.abc import Callable
@@ -13,11 +14,10 @@ import pytest
 
 from consent import wiring
 from consent.adapters.sql.copies import BackupError
-from consent.domain.errors import LogForkError
 from consent.domain.history import Granted, Revoked
 from consent.wiring import InstallationError
 from consent.wiring.backups import Backup, back_up_installation, restore_installation
-from tests.databases import Kind
+from tests.databases import Kind, give_databases
 from tests.services.house import House, Template, identifier_of, received, settings_of
 from tests.services.restoring import Past, backed_up, restored
 from vault import EpochKeyLostError, EpochSupersededError, KeyNotFoundError, Outcome, VaultError
@@ -334,7 +334,8 @@ def test_a_file_in_anothers_place_is_refused(
     home: Path, template: Template, before: Backup, part: str, given: str
 ) -> None:
     arguments = {"records": None, "keys": None, "chain": None, part: getattr(before, given)}
-    with pytest.raises(BackupError):
+    said = "chain's backup cannot be read" if part == "chain" else f"this is no backup of {part}, "
+    with pytest.raises(BackupError, match=said):
         restore_installation(settings_of(home), **arguments)
     with House.opened(home, template.wallets) as house:
         assert verdicts(house) == YES + NO
@@ -349,22 +350,97 @@ def test_nobody_restores_what_is_open(home: Path, template: Template, before: Ba
         restored(home, before.records)
 
 
-def test_another_installations_backup_opens_nothing(
-    home: Path, template: Template, database_kind: Kind, tmp_path: Path
+@pytest.fixture(scope="module")
+def others(database_kind: Kind, tmp_path_factory: pytest.TempPathFactory) -> Past:
+    """Another installation and its backup."""
+    return Past.built(tmp_path_factory.mktemp("others"), database_kind)
+
+
+def content(home: Path) -> dict[str, bytes]:
+    """Return every file of a closed installation by its place; PostgreSQL's rows are not there."""
+    return {str(path.relative_to(home)): path.read_bytes() for path in home.rglob("*") if path.is_file()}
+
+
+def test_another_installations_backup_is_refused_and_nothing_is_touched(
+    home: Path, template: Template, others: Past
 ) -> None:
-    with House.opened(home, template.wallets) as house:
-        own = backed_up(house, tmp_path / "own")
-    other_past = Past.built(tmp_path / "other", database_kind)
+    then = content(home)
     with pytest.raises(VaultError):
-        restored(home, None, other_past.backup.keys)
-    with pytest.raises(BackupError):
-        restored(home, None, None, other_past.backup.chain)
-    restored(home, other_past.backup.records)
-    with pytest.raises(LogForkError), wiring.opened_ledger(settings_of(home)):
-        pass
-    restored(home, own.records)
+        restored(home, None, others.backup.keys)
+    with pytest.raises(BackupError, match="another installation's chain"):
+        restored(home, None, None, others.backup.chain)
+    with pytest.raises(BackupError, match="another installation's records"):
+        restored(home, others.backup.records)
+    assert content(home) == then
+    with House.opened(home, template.wallets) as house:
+        assert not house.open.replayed
+        assert verdicts(house) == YES + NO
+
+
+@pytest.mark.parametrize("archive", ["there", "empty", "gone"])
+@pytest.mark.sqlite_only
+def test_another_installations_records_are_refused_whatever_is_left_of_the_log_archive(
+    home: Path, template: Template, others: Past, archive: str
+) -> None:
+    kept = home / "operator" / "log-archive"
+    if archive == "empty":
+        kept.write_bytes(b"")
+    elif archive == "gone":
+        kept.unlink()
+    for file in (others.backup.records, others.template.home / "records.sqlite"):
+        then = content(home)
+        with pytest.raises(BackupError, match="another installation's records"):
+            restored(home, file)
+        assert content(home) == then
     with House.opened(home, template.wallets) as house:
         assert verdicts(house) == YES + NO
+
+
+@pytest.mark.sqlite_only
+@pytest.mark.parametrize("statement", ['DELETE FROM entries WHERE "index" > 2', "UPDATE entries SET body = x'7b7d'"])
+def test_own_records_whose_log_was_altered_are_refused(
+    home: Path, before: Backup, tmp_path: Path, statement: str
+) -> None:
+    altered = Path(shutil.copy(before.records, tmp_path / "altered"))
+    with closing(sqlite3.connect(altered)) as connection, connection:
+        connection.execute(statement)
+    then = content(home)
+    with pytest.raises(BackupError, match="their log was altered"):
+        restored(home, altered)
+    assert content(home) == then
+
+
+@pytest.mark.parametrize("archive", ["there", "older", "empty", "gone"])
+def test_own_records_go_back_whatever_is_left_of_the_log_archive(
+    home: Path, template: Template, before: Backup, tmp_path: Path, archive: str
+) -> None:
+    kept = home / "operator" / "log-archive"
+    older = kept.read_bytes()
+    with House.opened(home, template.wallets) as house:
+        house.grant(house.people[4])
+        house.anchor()
+        made = backed_up(house, tmp_path / "made")
+    if archive == "gone":
+        kept.unlink()
+    elif archive != "there":
+        kept.write_bytes(older if archive == "older" else b"")
+    for file in (before.records, made.records):
+        restored(home, file)
+    with House.opened(home, template.wallets) as house:
+        assert verdicts(house) == [*YES, "PERMIT", *NO[1:]]
+
+
+def test_a_backup_of_an_empty_log_goes_back(database_kind: Kind, tmp_path: Path) -> None:
+    """A new installation has signed nothing yet."""
+    template = Template(tmp_path / "new", {})
+    template.home.mkdir()
+    give_databases(template.home, database_kind, empty=True)
+    wiring.create(settings_of(template.home))
+    with House.without_ledger(template.home, {}) as house:
+        made = backed_up(house, tmp_path / "made")
+    restored(template.home, made.records)
+    with House.opened(template.home, {}) as house:
+        assert house.log() == []
 
 
 def test_keys_of_an_epoch_that_another_followed_are_refused_though_a_copy_of_its_key_is_left(

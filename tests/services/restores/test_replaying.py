@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from consent import wiring
+from consent.adapters.sql.copies import BackupError
 from consent.demo.wallets import Wallet
 from consent.domain.errors import LogForkError
 from consent.domain.history import Granted, Revoked
@@ -287,10 +288,12 @@ def test_a_log_archive_that_was_altered_stops_a_restore(
     newest = archive.read_bytes()
     lines = newest.splitlines(keepends=True)
     lines[size - 1] = lines[size - 1].replace(b'"index":', b'"xedni":')
-    archive.write_bytes(b"".join(lines))
     restored(home, before.records)
+    archive.write_bytes(b"".join(lines))
     with pytest.raises(LogForkError, match="log archive"), wiring.opened_ledger(settings_of(home)):
         pass
+    with pytest.raises(BackupError, match="log archive"):
+        restored(home, before.records)
     archive.write_bytes(newest)
     with House.opened(home, template.wallets) as house:
         assert house.verdict(one) == "STOPPED"
