@@ -14,7 +14,7 @@ class DecryptionError(VaultError):
 
 
 class KeyNotFoundError(VaultError):
-    """A subject has no key here: enrol them first, or accept that they were erased and nothing brings them back."""
+    """A subject has no key here: restore the newest backup of the keys, unless they were erased or never enrolled."""
 
 
 class RecordNotFoundError(VaultError):

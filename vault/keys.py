@@ -130,7 +130,10 @@ class KeyTree:
             found = keys_of(connection, epoch.number, subjects)
         keys = {key.subject: epoch.unwrap(key.subject, key.wrapped) for key in found}
         if missing := len(set(subjects) - keys.keys()):
-            raise KeyNotFoundError(f"no key for {missing} of {len(subjects)} subjects")
+            raise KeyNotFoundError(
+                f"no key for {missing} of {len(subjects)} subjects: restore the newest backup of the keys, unless they "
+                "were erased"
+            )
         return keys
 
     def keyless(self, subjects: Collection[str]) -> set[str]:

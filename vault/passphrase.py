@@ -58,6 +58,10 @@ class PassphraseFile:
         kept = {"version": 1, "kdf": "argon2id", "salt": salt.hex(), **asdict(cost), "sealed": sealed.hex()}
         try:
             write_new(path, json.dumps(kept, indent=1).encode())
+        except FileExistsError as error:
+            raise KeyFileError(
+                "a file of this name is there already, and is not written over: name a new one"
+            ) from error
         except OSError as error:
             raise KeyFileError(f"the key file cannot be written: {error.strerror}") from error
         return cls(root)

@@ -9,7 +9,7 @@ PARTS: Final = {
     "Begin": ("demo", "init", "deploy"),
     "Run": ("serve", "ledger", "worker", "web"),
     "Records and people": ("import", "attach", "consents", "stop", "request", "access"),
-    "Erasure": ("erase", "erasures", "hold", "lift", "enrol", "identify"),
+    "Erasure": ("erase", "erasures", "hold", "holds", "lift", "enrol", "identify"),
     "Keep it well": ("doctor", "backup", "restore", "upgrade", "epoch", "rotate"),
     "Operators": ("operator", "approve"),
     "Studies and audit": ("train", "jobs", "cancel", "verify"),

@@ -1,4 +1,4 @@
-"""`consentry request`, `erase`, `erasures`, `hold` and `lift`: a person's erasure from their request to its receipt."""
+"""`consentry request`, `erase`, `erasures`, `hold`, `holds`, `lift`: an erasure from its request to its receipt."""
 
 import json
 import secrets
@@ -88,11 +88,25 @@ def hold(home: Path, subject: str, identifier: str, basis: str, until: date | No
     Console().print("Held: an erasure blocks this person and keeps their records till the hold ends.", soft_wrap=True)
 
 
-def lift(home: Path, subject: str, identifier: str) -> None:
+def show_holds(home: Path) -> None:
+    """List the legal holds that last, in two lines each, none wider than a terminal."""
+    with wiring.opened(Settings.read(home)) as installation:
+        found = installation.erasures.holds()
+    for subject, hold in found:
+        typer.echo(subject)
+        typer.echo(f"  {hold.basis}, {f'until {_day(hold.until)}' if hold.until else 'without an end'}")
+    if not found:
+        typer.echo("No legal hold lasts.")
+
+
+def lift(home: Path, subject: str, identifier: str, basis: str) -> None:
     """Lift a legal hold."""
     with wiring.opened(Settings.read(home)) as installation:
-        installation.erasures.lift(person_of(installation, subject, identifier))
-    Console().print("Lifted: an erasure of this person, where one was asked for, goes on.")
+        person = person_of(installation, subject, identifier)
+        installation.erasures.lift(person, basis)
+        left = sum(subject == person for subject, _ in installation.erasures.holds())
+    goes_on = "an erasure of this person, where one was asked for, goes on"
+    Console().print(f"Lifted: {f'{left} more of this person last' if left else goes_on}.", soft_wrap=True)
 
 
 def _day(second: int) -> str:

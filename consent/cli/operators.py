@@ -5,6 +5,7 @@ An operator's key file lies with the operator, under a passphrase of their own; 
 
 import json
 import secrets
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -133,11 +134,18 @@ def _write(file: Path, request: RequestFile) -> None:
         raise InvalidRequestError(f"the request's file cannot be written: {error.strerror}") from error
 
 
+def _typed(*, confirm: bool) -> bytes:
+    """Ask for the passphrase; raise `SettingsError` where there is no terminal to ask at."""
+    if sys.stdin is None or not sys.stdin.isatty():
+        raise SettingsError("there is no terminal to type the passphrase at: name its file with --passphrase-file")
+    typed: str = typer.prompt("The operator's own passphrase", hide_input=True, confirmation_prompt=confirm)
+    return typed.encode()
+
+
 def _passphrase(file: Path | None, *, confirm: bool) -> bytes:
     """Return the first line of the file, or what is typed where none is named."""
     if file is None:
-        typed: str = typer.prompt("The operator's own passphrase", hide_input=True, confirmation_prompt=confirm)
-        return typed.encode()
+        return _typed(confirm=confirm)
     try:
         passphrase = file.read_bytes().split(b"\n", 1)[0].strip()
     except OSError as error:

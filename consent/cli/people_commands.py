@@ -74,7 +74,7 @@ def identify(
     subject: Annotated[str, typer.Option(help="The SubjectId that `doctor` names.")],
     identifier: Annotated[list[str], typer.Option(help="`system|value`; repeatable, each one the person had.")],
 ) -> None:
-    """After a restore, say who somebody is who is being erased and was forgotten."""
+    """Say who somebody is who is being erased: a restore may have forgotten them. Again, it adds what was left out."""
     from consent.cli.records import identify as run
 
     run(home, subject, identifier)
@@ -138,7 +138,7 @@ def hold(
     identifier: Identifier = "",
     until: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="The day it ends; else open.")] = None,
 ) -> None:
-    """Place a legal hold: an erasure then blocks the person and keeps their records."""
+    """Place a legal hold, beside those of another basis: an erasure then blocks the person and keeps their records."""
     from consent.cli.erasures import hold as run
 
     if not re.fullmatch(r"[a-z0-9-]{1,40}", basis):
@@ -147,11 +147,24 @@ def hold(
 
 
 @app.command()
-def lift(home: Home, subject: Subject = "", identifier: Identifier = "") -> None:
-    """Lift a legal hold."""
+def holds(home: Home) -> None:
+    """List the legal holds that last: on whom, on what basis, and until when."""
+    from consent.cli.erasures import show_holds
+
+    show_holds(home)
+
+
+@app.command()
+def lift(
+    home: Home,
+    subject: Subject = "",
+    identifier: Identifier = "",
+    basis: Annotated[str, typer.Option(help="Of which basis, where several holds last.")] = "",
+) -> None:
+    """Lift a legal hold; the person's others go on."""
     from consent.cli.erasures import lift as run
 
-    run(home, subject, identifier)
+    run(home, subject, identifier, basis)
 
 
 @app.command()

@@ -47,7 +47,7 @@ def stop(home: Path, subject: str, identifier: str, consents: list[str]) -> None
 
 
 def person_of(installation: Installation, subject: str, identifier: str) -> SubjectId:
-    """Return whom exactly one of these names; raise `SettingsError`, `UnknownPatientError`."""
+    """Return whom exactly one of these names; raise `SettingsError`, `IdentifierError`, `UnknownPatientError`."""
     if bool(subject) == bool(identifier):
         raise SettingsError("name one person: with --subject, or with --identifier")
     found = installation.records.subject_of(identifier) if identifier else SubjectId(subject)

@@ -125,7 +125,7 @@ class World:
     Attributes:
         now: Unix seconds.
         authorised: whether the logged request holds.
-        hold: the person's legal hold, if there is one.
+        hold: the one of the person's legal holds that lasts longest, if there is one.
         waiting: how many acts of the person are on their way to the chain.
         anchored: how many entries the anchored checkpoint covers.
         deleted: whether the stop list has that the person's key was deleted; an entry of the log alone can be forged.

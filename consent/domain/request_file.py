@@ -61,10 +61,14 @@ class RequestFile:
             raise InvalidRequestError("a change of operators is approved by operators")
 
     def approved(self, operator: str, signature: bytes) -> Self:
-        """Return the file with one more approval; raise `InvalidRequestError` where there can be none."""
+        """Return the file with one more approval, or with a new one in the place of the same operator's.
+
+        Raises `InvalidRequestError` where there can be none.
+        """
         if isinstance(self.authorisation, PatientSignature):
             raise InvalidRequestError("the patient signed this request: it needs no operator")
-        approvals = (*self.authorisation.approvals, (operator, signature))
+        others = [one for one in self.authorisation.approvals if one[0] != operator]
+        approvals = (*others, (operator, signature))
         return replace(self, authorisation=OperatorApprovals(approvals))
 
     def to_json(self) -> dict[str, Json]:

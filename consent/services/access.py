@@ -11,6 +11,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain, islice
 from typing import Final
 
 from consent.domain.entry import PERMIT, Action, Entry
@@ -48,7 +49,8 @@ class OwnRecords:
     def bundle(self, file: RequestFile) -> Iterator[bytes]:
         """Yield a FHIR R4 Bundle as pieces of JSON; its entry is in the log before the first record is opened.
 
-        Raises `NotAuthorisedError` or `BlockedPersonError`, having opened nothing.
+        Raises `NotAuthorisedError` or `BlockedPersonError`, having opened nothing; `KeyNotFoundError` or
+        `KeyDamagedError` before the entry, so that the request still counts once the key is back.
         """
         gate = self._admitted(file)
         return self._pieces(gate)
@@ -61,6 +63,8 @@ class OwnRecords:
             self.book.follow(unit)
             authorised = self.authorising.require(unit, request, file.authorisation, self.clock())
             blocked = subject in self.book.blocked
+            if not blocked:
+                self.vault.keys.unwrap([subject])  # raises here, where nothing is used up yet
             entry = Entry(
                 time,
                 authorised.by,
@@ -76,15 +80,20 @@ class OwnRecords:
         return _OwnGate(subject)
 
     def _pieces(self, gate: "_OwnGate") -> Iterator[bytes]:
-        """Yield the Bundle; raise `BlockedPersonError` before its first piece where they asked since the answer."""
+        """Yield the Bundle; raise `BlockedPersonError` before its first piece where they asked since the answer.
+
+        All but the files is opened by then too: what is damaged fails with nothing given out.
+        """
         stamp = f"{self.clock().astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
         with self.store.reading() as unit:
             self.book.follow(unit)
             if gate.subject in self.book.blocked:
                 raise BlockedPersonError(_BLOCKED)
+            resources = self._resources(unit, gate)
+            first = list(islice(resources, 1))
             yield b'{"resourceType":"Bundle","type":"collection","timestamp":"%s"' % stamp.encode()
             between, end = b',"entry":[', b"}\n"  # FHIR's JSON has no empty lists
-            for resource in self._resources(unit, gate):
+            for resource in chain(first, resources):
                 yield between + b'{"resource":'
                 yield from resource
                 yield b"}"

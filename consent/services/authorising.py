@@ -90,9 +90,12 @@ class Authorising:
 
     def _unsigned(self, request: SubjectRequest, authorisation: Authorisation, heard: _Heard) -> str:
         if isinstance(authorisation, OperatorApprovals):
-            count = len(heard.register.approvers(request.signed_bytes(), authorisation))
+            message = request.signed_bytes()
+            count = len(heard.register.approvers(message, authorisation))
+            if count >= OPERATORS_NEEDED:
+                return ""
             missing = f"{OPERATORS_NEEDED} different registered operators must approve the request: {count} did"
-            return "" if count >= OPERATORS_NEEDED else missing
+            return missing + heard.register.uncounted(message, authorisation)
         if heard.key is None:
             return "this patient has no enrolment key: two operators must approve the request"
         by_patient = self.recover(request.digest(self.domain), authorisation.signature) == heard.key

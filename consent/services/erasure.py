@@ -52,6 +52,10 @@ class InvalidHoldError(ConsentError):
     """The basis is no short code: the log is for good, and no name or reason in words belongs there."""
 
 
+class SeveralHoldsError(ConsentError):
+    """Several legal holds of one person last; name the basis of the one that ends."""
+
+
 class NoErasureError(ConsentError):
     """Nobody asked for this person's erasure, or it is not final yet; `consentry erasures` says where it stands."""
 
@@ -129,7 +133,7 @@ class Erasures:
     def hold(self, subject: SubjectId, hold: Hold) -> None:
         """Place a legal hold: while it lasts an erasure of this person blocks them and keeps their key.
 
-        Raises `InvalidHoldError`.
+        It stands beside those of another basis, and takes the place of the one of its own. Raises `InvalidHoldError`.
         """
         if not re.fullmatch(r"[a-z0-9-]{1,40}", hold.basis):
             raise InvalidHoldError("a hold's basis is a code of 1 to 40 lower-case letters, digits and hyphens")
@@ -137,13 +141,30 @@ class Erasures:
             self._follow(unit)
             self._set_hold(unit, subject, hold)
 
-    def lift(self, subject: SubjectId) -> None:
-        """Lift a legal hold; raise `NoErasureError` where there is none."""
+    def lift(self, subject: SubjectId, basis: str = "") -> None:
+        """Lift the legal hold of a basis, which may stay away where one hold lasts; the others go on.
+
+        Raises `NoErasureError` where there is none such, and `SeveralHoldsError`, which names the bases.
+        """
         with self.store.begin() as unit:
             self._follow(unit)
-            if subject not in self.register.holds:
-                raise NoErasureError("there is no legal hold on this person: check the id")
-            self.log.append(unit, [Entry(self._now(), "operator", Action.HOLD, "LIFTED", subject)])
+            found = [one for one in self.register.lasting(subject, self._now()) if basis in ("", one.basis)]
+            if not found:
+                raise NoErasureError("there is no such legal hold on this person: `consentry holds` lists them")
+            if len(found) > 1:
+                bases = ", ".join(sorted(one.basis for one in found))
+                raise SeveralHoldsError(f"several legal holds of this person last: name one with --basis: {bases}")
+            facts: dict[str, Json] = {"basis": found[0].basis}
+            self.log.append(unit, [Entry(self._now(), "operator", Action.HOLD, "LIFTED", subject, facts=facts)])
+
+    def holds(self) -> list[tuple[SubjectId, Hold]]:
+        """Return every legal hold that lasts, by subject, the one that lasts longest first."""
+        with self.store.reading() as unit:
+            self._follow(unit)
+        now = self._now()
+        return [
+            (subject, hold) for subject in sorted(self.register.holds) for hold in self.register.lasting(subject, now)
+        ]
 
     def _advance(self, subject: SubjectId, covered: int) -> bool:
         """Take the next step of one erasure, decided on in the transaction that takes it; say whether there was one."""
@@ -170,16 +191,15 @@ class Erasures:
         """Stop, block and, where a hold lasts, retain: on the stop list before it is committed."""
         now = self._now()
         entries = self.book.entries(subject)
-        hold = self.register.holds.get(subject)
-        if hold is None and self._is_retained(unit, subject):
-            hold = self._set_hold(unit, subject, Hold(RETENTION))
-        held = hold is not None and hold.lasts(now)
-        self._note(unit, subject, ErasureState.HOLD_CHECK, by, held=int(held))
+        holds = self.register.lasting(subject, now)
+        if RETENTION not in self.register.holds.get(subject, {}) and self._is_retained(unit, subject):
+            holds.append(self._set_hold(unit, subject, Hold(RETENTION)))
+        self._note(unit, subject, ErasureState.HOLD_CHECK, by, held=int(bool(holds)))
         running = [entry.id for entry in entries if not entry.stopped]
         self.granting.stop_within(unit, subject, running, self.clock(), by)
         unit.patients.block(subject)
         placed = self._note(unit, subject, ErasureState.BLOCKED, by)
-        if held:
+        if holds:
             self._note(unit, subject, ErasureState.BLOCKED_RETAINED, by)
         self.stops.append([Mark(MarkKind.BLOCK, now, subject)])
         return placed
@@ -224,11 +244,11 @@ class Erasures:
         return len(dead)
 
     def _world(self, unit: Unit, erasure: Erasure, anchored: int) -> World:
-        keys = self.vault.keys
+        keys, now = self.vault.keys, self._now()
         return World(
-            now=self._now(),
+            now=now,
             authorised=erasure.state not in _RESTING or self._is_authorised(unit, erasure),
-            hold=self.register.holds.get(erasure.subject),
+            hold=next(iter(self.register.lasting(erasure.subject, now)), None),
             waiting=self.outbox.on(unit).waiting(erasure.subject),
             anchored=anchored,
             deleted=erasure.subject in self.stops.state().shredded,

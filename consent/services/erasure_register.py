@@ -16,14 +16,16 @@ _STATES: Final = {state.value: state for state in ErasureState}
 
 @dataclass(slots=True)
 class ErasureRegister:
-    """All erasures and holds by subject, and when the epoch of keys was turned last (Unix seconds, 0 for never).
+    """All erasures by subject, all holds by subject and basis, and when the epoch of keys was turned last.
+
+    That is in Unix seconds, 0 for never.
 
     An entry that says that a key was deleted counts only once the stop list says so: the mark comes first.
     """
 
     stops: StopList
     erasures: dict[SubjectId, Erasure] = field(default_factory=dict)
-    holds: dict[SubjectId, Hold] = field(default_factory=dict)
+    holds: dict[SubjectId, dict[str, Hold]] = field(default_factory=dict)
     turned_at: int = 0
     _read: int = 0
 
@@ -38,6 +40,11 @@ class ErasureRegister:
         """Return the erasures that are not final, in the order of their subjects."""
         found = (erasure for erasure in self.erasures.values() if erasure.state is not ErasureState.FINAL)
         return sorted(found, key=lambda erasure: erasure.subject)
+
+    def lasting(self, subject: SubjectId, now: int) -> list[Hold]:
+        """Return a person's holds that last at a time (Unix seconds), the one that lasts longest first."""
+        found = [hold for hold in self.holds.get(subject, {}).values() if hold.lasts(now)]
+        return sorted(found, key=lambda hold: (hold.until != 0, -hold.until, hold.basis))
 
     def _take(self, index: int, body: Mapping[str, Any]) -> None:
         subject, verdict = SubjectId(str(body.get("subject", ""))), str(body.get("verdict", ""))
@@ -57,7 +64,11 @@ class ErasureRegister:
         self.erasures[subject] = known.after(step)
 
     def _hold(self, subject: SubjectId, verdict: str, facts: Mapping[str, object]) -> None:
-        self.holds.pop(subject, None)
+        """Let holds stand beside each other by basis; an entry of before they did so, without one, ends them all."""
+        basis, until, those = str(facts.get("basis", "")), facts.get("until"), self.holds.setdefault(subject, {})
         if verdict == "SET":
-            until = facts.get("until")
-            self.holds[subject] = Hold(str(facts.get("basis", "")), until if isinstance(until, int) else 0)
+            those[basis] = Hold(basis, until if isinstance(until, int) else 0)
+        elif "basis" in facts:
+            those.pop(basis, None)
+        else:
+            those.clear()

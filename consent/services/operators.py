@@ -57,7 +57,8 @@ class Register:
         if unfit or (change.action is ChangeAction.ADD and self.added < FREELY_ADDED):
             return unfit
         if not self.approvers(change.signed_bytes(), approvals):
-            return "a registered operator must approve this change: have one run `consentry approve`"
+            missing = "a registered operator must approve this change: have one run `consentry approve`"
+            return missing + self.uncounted(change.signed_bytes(), approvals)
         return ""
 
     def _unfit(self, change: OperatorChange) -> str:
@@ -78,6 +79,14 @@ class Register:
             for operator, signature in approvals.approvals
             if operator in self.keys and self.verify(self.keys[operator], message, signature)
         ]
+
+    def uncounted(self, message: bytes, approvals: OperatorApprovals) -> str:
+        """Return what to add to a refusal: whose approvals do not count, empty where all do."""
+        counted = self.approvers(message, approvals)
+        names = [f"{operator}'s" for operator, _ in approvals.approvals if operator not in counted]
+        verb = "does" if len(names) == 1 else "do"
+        why = "not count: not registered, or signed with another key"
+        return f"; {', '.join(names)} {verb} {why}" if names else ""
 
     def make(self, change: OperatorChange) -> None:
         """Take up a change that nothing speaks against."""

@@ -13,6 +13,11 @@ from vault import Outcome
 Person = tuple[str, ...]
 """Who somebody is outside: identifiers as `system|value`, at least one."""
 _TITLE_LIMIT: Final = 200
+_IDENTIFIER_LIMIT: Final = 1000
+
+
+class IdentifierError(ConsentError):
+    """This is no identifier of a person; write `system|value`, as the records' Patient has both."""
 
 
 class SourceError(ConsentError):
@@ -21,6 +26,19 @@ class SourceError(ConsentError):
 
 class AttachmentError(ConsentError):
     """An attachment's name, media type or title is not as FHIR has them; correct what the message names."""
+
+
+def require_identifier(text: str) -> str:
+    """Return an identifier that somebody typed; raise `IdentifierError`, which does not repeat it.
+
+    One that no import can ever have stored would otherwise name nobody, and be taken for a person's only one.
+    """
+    spelled = re.fullmatch(r"[^\s|]+\|\S(.*\S)?", text) and text.isprintable()
+    if not spelled or len(text) > _IDENTIFIER_LIMIT:
+        raise IdentifierError(
+            "a person's identifier is system|value on one line, as in https://hospital.example|1020: name both parts"
+        )
+    return text
 
 
 @dataclass(frozen=True, slots=True)

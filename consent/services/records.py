@@ -17,7 +17,7 @@ from consent.domain.typed_data import Address
 from consent.ports import Patient, StopList, Store, Unit
 from consent.services.book import ConsentBook
 from consent.services.log import Log
-from consent.services.received import Attachment, Imported, Person, ReceivedResource, Source
+from consent.services.received import Attachment, Imported, Person, ReceivedResource, Source, require_identifier
 from vault import Deposit, Deposited, Outcome, Vault
 
 _WRITTEN: Final = frozenset({Outcome.STORED, Outcome.REPLACED})
@@ -95,11 +95,12 @@ class Records:
     def attach(self, identifier: str, attachment: Attachment, stream: Iterable[bytes], now: datetime) -> Deposited:
         """Seal a stream of bytes of any length behind a DocumentReference of a person who is enrolled.
 
-        Raises `UnknownPersonError`; whatever the stream raises leaves nothing behind.
+        Raises `UnknownPersonError`, `IdentifierError`; whatever the stream raises leaves nothing behind.
         """
+        mac = self._mac(require_identifier(identifier))
         with self.store.begin() as unit:
             self.book.follow(unit)
-            [patient] = unit.patients.by_identifier([self._mac(identifier)]).values() or [None]
+            [patient] = unit.patients.by_identifier([mac]).values() or [None]
             if patient is None or patient.subject in self.book.blocked:
                 raise UnknownPersonError(
                     "nobody is enrolled under this identifier: import their records first, unless they were erased"
@@ -117,8 +118,11 @@ class Records:
         return done
 
     def subject_of(self, identifier: str) -> SubjectId | None:
-        """Return whom the hospital knows by this identifier, None when nobody is enrolled under it."""
-        return self.subjects_of([identifier]).get(identifier)
+        """Return whom the hospital knows by an identifier that somebody typed, None when nobody is enrolled under it.
+
+        Raises `IdentifierError`.
+        """
+        return self.subjects_of([require_identifier(identifier)]).get(identifier)
 
     def subjects_of(self, identifiers: Sequence[str]) -> dict[str, SubjectId]:
         """Return whom the hospital knows by these identifiers; those of nobody are missing."""
@@ -133,7 +137,7 @@ class Records:
         def known(reference: str) -> Person | None:
             _, searched, identifier = reference.partition("Patient?identifier=")
             name = identifier if searched else source.identifier(reference)
-            return None if self.subject_of(name) is None else (name,)
+            return (name,) if self.subjects_of([name]) else None
 
         return known
 
@@ -148,25 +152,29 @@ class Records:
         return [subject for subject in unburied if unit.patients.get(subject) is None]
 
     def identify(self, subject: SubjectId, identifiers: Iterable[str], now: datetime) -> None:
-        """Say under which identifiers somebody was known whom a restore forgot while they were being erased.
+        """Say under which identifiers somebody is known who is being erased: a restore may have forgotten them.
 
-        Raises `UnknownPersonError` when nobody such was forgotten, or an identifier is somebody else's.
+        Whoever left one out adds it later, until the person is buried. Raises `UnknownPersonError` when nobody such is
+        being erased, or an identifier is somebody else's; `IdentifierError`.
         """
-        macs = [self._mac(identifier) for identifier in identifiers]
+        macs = [self._mac(require_identifier(identifier)) for identifier in identifiers]
         with self.store.begin() as unit:
             self.book.follow(unit)
-            if subject not in self.lost(unit) or unit.patients.by_identifier(macs):
-                raise UnknownPersonError("nobody such was forgotten, or an identifier is somebody else's: check both")
-            unit.patients.add([Patient(subject, None, blocked=True)])
-            unit.patients.identify(dict.fromkeys(macs, subject))
+            known = unit.patients.by_identifier(macs)
+            erasing = subject in self.book.blocked - self.book.buried
+            if not erasing or any(patient.subject != subject for patient in known.values()):
+                raise UnknownPersonError("nobody such is being erased, or an identifier is somebody else's: check both")
+            if unit.patients.get(subject) is None:
+                unit.patients.add([Patient(subject, None, blocked=True)])
+            unit.patients.identify({mac: subject for mac in macs if mac not in known})
             self.log.append(unit, [Entry(int(now.timestamp()), "operator", Action.ENROL, "IDENTIFIED", subject)])
 
     def enrol_again(self, identifiers: Iterable[str], now: datetime) -> None:
         """Lift the tombstones of somebody who was erased and came back: the next import enrols them as a new subject.
 
-        Raises `NoTombstoneError`, having lifted none, when one of the identifiers has no tombstone.
+        Raises `NoTombstoneError`, having lifted none, when one of the identifiers has no tombstone; `IdentifierError`.
         """
-        macs = [self._mac(identifier).hex() for identifier in identifiers]
+        macs = [self._mac(require_identifier(identifier)).hex() for identifier in identifiers]
         with self.store.begin() as unit:
             if not set(macs) <= self.stops.state().tombstoned:
                 raise NoTombstoneError(

@@ -32,7 +32,7 @@ class Ran:
 
 def consentry(*arguments: object, **environment: str) -> Ran:
     """Run the command line here: what would end the process ends this call."""
-    code, out, err = 0, io.StringIO(), io.StringIO()
+    code, out, err = 0, io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True), io.StringIO()
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
         patch.setattr(sys, "argv", ["consentry", *map(str, arguments)])
         for name, value in environment.items():
@@ -41,7 +41,8 @@ def consentry(*arguments: object, **environment: str) -> Ran:
             main()
         except SystemExit as end:
             code = end.code if isinstance(end.code, int) else 0
-    return Ran(code, plain(out.getvalue()), plain(err.getvalue()))
+    out.seek(0)
+    return Ran(code, plain(out.read()), plain(err.getvalue()))
 
 
 def plain(text: str) -> str:

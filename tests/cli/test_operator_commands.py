@@ -1,15 +1,17 @@
 """Operators at the command line: keys of their own, two freely, then approvals that go from hand to hand in a file."""
 
 import json
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from consent.adapters.signing import verifies
-from consent.cli.errors import NOT_FOUND, REFUSED, SIGN_IN, USAGE
+from consent.cli.errors import BROKEN, NOT_FOUND, REFUSED, SIGN_IN, USAGE
 from consent.domain.request_file import OperatorApprovals, RequestFile
-from tests.cli.test_commands import Ran, consentry, refused
+from tests.cli.test_commands import ROOT, Ran, consentry, refused
 from tests.services.house import PASSPHRASE, House, Template
 from tests.services.operators import authorising, request
 
@@ -70,8 +72,27 @@ def test_a_key_file_is_never_written_over(staff: Staff) -> None:
     before = staff.key_file("privacy-office").read_bytes()
     passphrase = staff.folder / "privacy-office.passphrase"
     ran = consentry("operator", "new", staff.key_file("privacy-office"), "--passphrase-file", passphrase)
-    assert ran.returncode != 0
+    refused(ran, BROKEN, "name a new one")
     assert staff.key_file("privacy-office").read_bytes() == before
+
+
+def test_without_a_terminal_the_passphrase_is_asked_of_a_file(
+    template: Template, staff: Staff, home: Path, tmp_path: Path
+) -> None:
+    new, file = tmp_path / "new.key", tmp_path / "request.json"
+    with House.without_ledger(home, template.wallets) as house:
+        file.write_text(json.dumps(RequestFile(request(house, house.people[0])).to_json()))
+    before = file.read_bytes()
+    key = ("--operator", "privacy-office", "--key", staff.key_file("privacy-office"))
+    for command in (("operator", "new", new), ("approve", file, *key)):
+        ran = subprocess.run(
+            [sys.executable, "-m", "consent.cli", *map(str, command)],
+            check=False, stdin=subprocess.DEVNULL, capture_output=True, text=True, cwd=ROOT,
+        )  # fmt: skip
+        told = "consentry: there is no terminal to type the passphrase at: name its file with --passphrase-file\n"
+        assert (ran.returncode, ran.stderr) == (USAGE, told)
+    assert not new.exists()
+    assert file.read_bytes() == before
 
 
 def test_the_first_two_are_listed_after_they_were_added(home: Path, staff: Staff) -> None:
@@ -123,7 +144,7 @@ def test_two_operators_approve_a_request_without_an_installation(
         assert verifies(bytes.fromhex(staff.keys[name]), asked.signed_bytes(), signature)
 
 
-def test_an_operator_approves_once_and_with_the_right_passphrase(
+def test_an_operator_approves_with_the_right_passphrase_and_again_in_the_same_place(
     template: Template, staff: Staff, home: Path, tmp_path: Path
 ) -> None:
     file = tmp_path / "request.json"
@@ -134,8 +155,26 @@ def test_an_operator_approves_once_and_with_the_right_passphrase(
     refused(consentry("approve", file, "--operator", "privacy-office", *key), SIGN_IN, "passphrase")
     assert staff.approve(file, "privacy-office").returncode == 0
     before = file.read_bytes()
-    refused(staff.approve(file, "privacy-office"), USAGE, "approves a request once")
-    assert file.read_bytes() == before
+    assert staff.approve(file, "privacy-office").returncode == 0
+    assert file.read_bytes() == before, "Ed25519 signs the same the same"
+
+
+def test_whose_approval_does_not_count_is_named_and_approves_again_with_the_right_key(
+    template: Template, staff: Staff, home: Path, tmp_path: Path
+) -> None:
+    file, passphrase = tmp_path / "request.json", str(home / "operator" / "passphrase")
+    with House.without_ledger(home, template.wallets) as house:
+        file.write_text(json.dumps(RequestFile(request(house, house.people[0])).to_json()))
+    wrong = ("--key", staff.key_file("third-office"), "--passphrase-file", staff.folder / "third-office.passphrase")
+    assert staff.approve(file, "privacy-office").returncode == 0
+    assert consentry("approve", file, "--operator", "records-office", *wrong).returncode == 0
+    told = "1 did; records-office's does not count: not registered, or signed with another key"
+    refused(consentry("erase", home, file, CONSENTRY_PASSPHRASE_FILE=passphrase), REFUSED, told)
+    assert staff.approve(file, "third-office").returncode == 0
+    told = "1 did; records-office's, third-office's do not count"
+    refused(consentry("erase", home, file, CONSENTRY_PASSPHRASE_FILE=passphrase), REFUSED, told)
+    assert staff.approve(file, "records-office").returncode == 0
+    assert consentry("erase", home, file, CONSENTRY_PASSPHRASE_FILE=passphrase).returncode == 0
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"[" * 50_000, b'{"version": 1}', b" " * 70_000], ids=len)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from consent.cli.errors import NOT_FOUND, REFUSED, USAGE
+from consent.cli.errors import BROKEN, NOT_FOUND, REFUSED, USAGE
 from tests.cli.desk import Desk
 from tests.cli.test_commands import Ran, refused
 from tests.databases import Kind
@@ -159,6 +159,7 @@ def test_a_file_of_any_size_goes_in_and_comes_out_as_it_was(desk: Desk, tmp_path
     [
         ({"--category": "everything"}, USAGE, "a category is one of"),
         ({"--identifier": identifier_of(999)}, NOT_FOUND, "import their records first"),
+        ({"--identifier": "1"}, USAGE, "system|value on one line"),
         ({"--type": "dicom"}, USAGE, "application/dicom"),
         ({"--name": "a scan"}, USAGE, "letters, digits"),
         ({"--title": "two\nlines"}, USAGE, "one line"),
@@ -183,6 +184,55 @@ def test_a_file_that_cannot_be_written_uses_no_request_up(desk: Desk, tmp_path: 
     assert json.loads((tmp_path / "other.json").read_text())["entry"]
     refused(desk.run("access", asked, "--out", tmp_path / "third.json"), REFUSED, "used before")
     assert not (tmp_path / "third.json").exists()
+
+
+def test_whose_key_is_missing_is_given_not_a_byte_and_may_ask_again_with_the_same_request(desk: Desk) -> None:
+    asked = desk.signed("access", 2)
+    with House.opened(desk.home, desk.template.wallets) as house:
+        house.open.vault.keys.shred([desk.subject(2)])
+    for _ in range(2):
+        ran = desk.run("access", asked)
+        refused(ran, BROKEN, "no key for 1 of 1 subjects: restore the newest backup of the keys")
+        assert ran.stdout == ""
+
+
+# --- who is meant
+
+NO_IDENTIFIERS = [
+    NAME,
+    f"{NAME}|",
+    f"|{NAME}",
+    f"| {NAME}",
+    f"a | {NAME}",
+    f"a|{NAME} ",
+    f"a|{NAME}\n",
+    "a|\t",
+    "a|" * 999,
+]
+DOORS = {
+    "identify": ("--subject", "0" * 32),
+    "enrol": (),
+    "request erase": (),
+    "consents": (),
+    "stop": (),
+    "hold": ("--basis", "court"),
+    "lift": (),
+}
+
+
+@pytest.mark.parametrize("command", DOORS)
+def test_what_is_no_identifier_is_refused_at_every_door_and_not_repeated(bystander: Desk, command: str) -> None:
+    name, *action = command.split()
+    ran = bystander.run(name, *action, *DOORS[command], "--identifier", NAME)
+    refused(ran, USAGE, "system|value on one line, as in https://hospital.example|1020")
+    assert NAME not in ran.stdout + ran.stderr
+
+
+@pytest.mark.parametrize("text", NO_IDENTIFIERS)
+def test_an_identifier_has_two_parts_on_one_line(bystander: Desk, text: str) -> None:
+    ran = bystander.run("identify", "--subject", "0" * 32, "--identifier", text)
+    refused(ran, USAGE, "system|value on one line")
+    assert NAME not in ran.stdout + ran.stderr
 
 
 # --- consents
@@ -249,7 +299,7 @@ def test_an_erasure_needs_who_may_ask_and_is_asked_once(desk: Desk) -> None:
 
 def test_a_hold_keeps_what_an_erasure_would_delete_until_it_is_lifted(desk: Desk) -> None:
     who = ("--subject", desk.subject(4))
-    refused(desk.run("lift", *who), NOT_FOUND, "no legal hold")
+    refused(desk.run("lift", *who), NOT_FOUND, "no such legal hold")
     refused(desk.run("hold", *who, "--basis", "Court of Z"), USAGE, "a basis is a code")
     refused(desk.run("hold", *who, "--basis", "court", "--until", "2020-01-01"), USAGE, "a day to come")
     refused(desk.run("hold", *who, "--basis", "court", "--until", "soon"), USAGE, "--until")
@@ -262,6 +312,20 @@ def test_a_hold_keeps_what_an_erasure_would_delete_until_it_is_lifted(desk: Desk
     for _ in range(2):  # blocked once more, and anchored after that
         desk.ledger()
     assert "final since" in standing(desk)
+
+
+def test_holds_are_listed_and_one_of_several_is_lifted_by_its_basis(desk: Desk) -> None:
+    who = ("--subject", desk.subject(4))
+    assert desk.done("holds").stdout == "No legal hold lasts."
+    desk.done("hold", *who, "--basis", "court", "--until", "2100-01-01")
+    desk.done("hold", *who, "--basis", "tax")
+    subject = desk.subject(4)
+    assert desk.done("holds").stdout == f"{subject} tax, without an end {subject} court, until 2100-01-01 00:00Z"
+    refused(desk.run("lift", *who), USAGE, "name one with --basis: court, tax")
+    refused(desk.run("lift", *who, "--basis", "police"), NOT_FOUND, "no such legal hold")
+    assert desk.done("lift", *who, "--basis", "tax").stdout == "Lifted: 1 more of this person last."
+    assert desk.done("holds").stdout == f"{subject} court, until 2100-01-01 00:00Z"
+    assert "goes on" in desk.done("lift", *who).stdout
 
 
 def test_no_line_about_erasures_is_wider_than_a_terminal(

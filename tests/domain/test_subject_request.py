@@ -154,6 +154,13 @@ def test_a_request_that_the_patient_signed_takes_no_approval() -> None:
         RequestFile(ERASE, SIGNED).approved("privacy-office", bytes(64))
 
 
+def test_an_approval_takes_the_place_of_an_earlier_one_under_its_name() -> None:
+    first = RequestFile(ERASE).approved("privacy-office", bytes(64)).approved("records-office", bytes(64))
+    mended = first.approved("privacy-office", b"\x05" * 64)
+    assert mended.authorisation == OperatorApprovals((("records-office", bytes(64)), ("privacy-office", b"\x05" * 64)))
+    assert RequestFile.from_json(mended.to_json()) == mended
+
+
 def test_approvals_gather_one_after_the_other() -> None:
     file = RequestFile(ERASE)
     for operator, signature in APPROVED.approvals:

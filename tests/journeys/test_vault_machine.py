@@ -137,9 +137,10 @@ class VaultMachine(Life):
         for _ in range(2):  # a hold that ended is noted first, and that waits for a checkpoint of its own
             self.publish()
             self.keep_house()
+        held = {subject for subject, _ in self.house.open.erasures.holds()}
         for one, _ in self.house.open.erasures.standing():
             done = one.state is ErasureState.FINAL
-            assert done or one.subject in self.house.open.erasures.register.holds or one.asked is None
+            assert done or one.subject in held or one.asked is None
 
     @rule()
     def turn_epoch(self) -> None:

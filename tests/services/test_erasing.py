@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from consent.adapters.signing import verifies
+from consent.domain.entry import Action, Entry
 from consent.domain.erasure import ErasureState, Hold, Wait
 from consent.domain.errors import LedgerUnavailableError
-from consent.services.erasure import InvalidHoldError, NoErasureError
+from consent.services.erasure import InvalidHoldError, NoErasureError, SeveralHoldsError
 from consent.services.records import NoTombstoneError
 from tests.services.erasing import STATES, keeps_all, records, states, waits_for
 from tests.services.house import House, Template, identifier_of, receive, received
@@ -87,6 +88,59 @@ def test_a_legal_hold_blocks_and_keeps_until_it_is_lifted(consenting: House) -> 
     house.anchor()
     house.open.keep_house()
     assert states(house)[-1] == "FINAL"
+
+
+def test_holds_of_several_bases_stand_beside_each_other_and_each_is_lifted_by_itself(consenting: House) -> None:
+    house, subject, erasures = consenting, consenting.people[0], consenting.open.erasures
+    soon = int((house.clock() + timedelta(days=30)).timestamp())
+    for hold in (Hold("court-order"), Hold("audit", soon), Hold("tax", soon), Hold("tax", soon + 1)):
+        erasures.hold(subject, hold)
+    assert erasures.holds() == [
+        (subject, hold) for hold in (Hold("court-order"), Hold("tax", soon + 1), Hold("audit", soon))
+    ]
+    erasures.request(house.ask(subject))
+    house.anchor()
+    house.open.keep_house()
+    with pytest.raises(SeveralHoldsError, match="audit, court-order, tax"):
+        erasures.lift(subject)
+    with pytest.raises(NoErasureError):
+        erasures.lift(subject, "another")
+    erasures.lift(subject, "court-order")
+    assert house.log()[-1]["facts"] == {"basis": "court-order"}
+    house.open.keep_house()
+    assert waits_for(house, subject) is Wait.HOLD, "the others last"
+    house.clock.ahead += timedelta(days=31)
+    assert erasures.holds() == []
+    with pytest.raises(NoErasureError):
+        erasures.lift(subject)
+    house.follow()
+    house.open.keep_house()
+    house.anchor()
+    house.open.keep_house()
+    assert states(house)[-1] == "FINAL"
+
+
+def test_a_lift_of_before_bases_were_named_ends_all_holds(house: House) -> None:
+    subject, erasures = house.people[0], house.open.erasures
+    erasures.hold(subject, Hold("court-order"))
+    erasures.hold(subject, Hold("tax"))
+    with house.open.store.begin() as unit:
+        now = int(house.clock().timestamp())
+        house.open.log.append(unit, [Entry(now, "operator", Action.HOLD, "LIFTED", subject)])
+    assert erasures.holds() == []
+
+
+def test_a_court_order_takes_no_place_of_the_duty_that_the_terms_showed(house: House) -> None:
+    subject, erasures = house.people[0], house.open.erasures
+    house.grant(subject, retention=True)
+    house.publish()
+    erasures.hold(subject, Hold("court-order"))
+    erasures.request(house.ask(subject))
+    erasures.lift(subject, "court-order")
+    house.anchor()
+    house.open.keep_house()
+    assert waits_for(house, subject) is Wait.HOLD
+    assert erasures.holds() == [(subject, Hold("retention-shown"))]
 
 
 def test_a_hold_ends_on_its_day_and_one_placed_late_still_holds(consenting: House) -> None:

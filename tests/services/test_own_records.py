@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from fhir.resources.R4B.bundle import Bundle
+from sqlalchemy import text
 
 from consent.domain.request_file import RequestFile
 from consent.domain.subject_request import RequestAction, SubjectRequest
@@ -22,7 +23,7 @@ from consent.services.received import Attachment
 from tests.databases import allow, forbid
 from tests.services.house import House, identifier_of, receive, received
 from tests.services.operators import FIRST, SECOND, approvals, registered, request
-from vault import KeyNotFoundError
+from vault import DecryptionError, KeyNotFoundError
 
 MEBIBYTE = 1024 * 1024
 SCAN = Attachment("scan-1", Category.IMAGING, "application/dicom", "A scan")
@@ -196,8 +197,20 @@ def test_who_is_blocked_between_the_answer_and_the_reading_is_given_nothing(hous
 def test_whose_key_died_is_given_nothing(house: House) -> None:
     subject = house.people[3]
     house.open.vault.keys.shred([subject])
-    with pytest.raises(KeyNotFoundError):
-        b"".join(house.open.own_records.bundle(access(house, subject)))
+    asked, before = access(house, subject), house.state()
+    with pytest.raises(KeyNotFoundError, match="restore the newest backup of the keys"):
+        house.open.own_records.bundle(asked)
+    assert house.state() == before, "the request still counts once the key is back"
+
+
+def test_of_what_is_damaged_not_even_the_first_piece_is_given(house: House) -> None:
+    with house.open.store.begin() as unit:
+        newest = "SELECT MAX(record_id) FROM vault_records WHERE subject = :subject"
+        damage = text(f"UPDATE vault_records SET sealed = :sealed WHERE record_id = ({newest})")  # noqa: S608  # a constant
+        unit.connection.execute(damage, {"sealed": bytes(100), "subject": house.people[3]})
+    pieces = house.open.own_records.bundle(access(house, house.people[3]))
+    with pytest.raises(DecryptionError):
+        next(pieces)
 
 
 def test_who_came_back_is_given_nothing_of_before(house: House) -> None:

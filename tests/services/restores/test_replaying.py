@@ -14,6 +14,7 @@ from consent.domain.history import Granted, Revoked
 from consent.domain.stop_list import StopListError, StopListMissingError
 from consent.domain.terms import SubjectId
 from consent.services.erasure import AlreadyErasedError
+from consent.services.received import IdentifierError
 from consent.services.records import LostIdentifierError, UnknownPersonError
 from consent.services.replaying import Replayed
 from consent.wiring.backups import Backup
@@ -340,8 +341,31 @@ def test_whoever_was_forgotten_by_a_restore_while_being_erased_is_not_enrolled_a
             with pytest.raises(UnknownPersonError):
                 records.identify(subject, [identifier_of(number)], house.clock())
         records.identify(newcomer, [identifier_of(900)], house.clock())
+        records.identify(newcomer, [identifier_of(900), identifier_of(902)], house.clock())
+        assert records.deposit(received(902), house.clock()).erased == 3, "what was left out is added later"
         assert records.deposit([*received(900), *received(901)], house.clock()).erased == 3
         house.anchor()
         house.open.keep_house()
         assert house.open.erasures.receipt(newcomer).subject == newcomer
         assert records.deposit(received(900), house.clock()).erased == 3, "a tombstone refuses them from now on"
+
+
+def test_only_who_is_being_erased_is_identified_and_under_nobody_elses_identifier(past: Past, tmp_path: Path) -> None:
+    home = past.copied(tmp_path / "home")
+    with House.opened(home, dict(past.template.wallets)) as house:
+        subject, other = house.people[:2]
+        house.open.erasures.request(house.ask(subject))
+        identify, before = house.open.records.identify, house.state()
+        for wrong, number in ((other, 902), (subject, 1)):
+            with pytest.raises(UnknownPersonError):
+                identify(wrong, [identifier_of(number)], house.clock())
+        with pytest.raises(IdentifierError):
+            identify(subject, [identifier_of(902), "902"], house.clock())
+        assert house.state() == before
+        identify(subject, [identifier_of(902)], house.clock())
+        house.anchor()
+        house.open.keep_house()
+        assert house.open.erasures.receipt(subject).subject == subject
+        assert house.open.records.deposit(received(902), house.clock()).erased == 3, "buried under that one too"
+        with pytest.raises(UnknownPersonError):
+            identify(subject, [identifier_of(903)], house.clock())
