@@ -20,6 +20,7 @@ from consent.domain.merkle import consistency_proof, tree_root, verify_consisten
 from consent.domain.note import unverified_text
 from consent.domain.terms import SubjectId
 from consent.ports import Head
+from consent.services.records import LostIdentifierError, UnknownPersonError
 from consent.wiring.backups import restore_installation
 from tests.databases import remove_home
 from tests.journeys.vault_model import Hospital, KeptCopy, Model, Version
@@ -44,6 +45,7 @@ class Life(RuleBasedStateMachine):
         self.copies: list[KeptCopy] = []
         self.signed: dict[int, bytes] = {}
         self.wallets = dict(template.wallets)
+        self.persons = dict(zip(template.wallets, FIRST, strict=True))
         self.consents = 0
 
     @initialize()
@@ -100,6 +102,12 @@ class Life(RuleBasedStateMachine):
     def deposit(self, sent: list[tuple[int, Version]]) -> None:
         """Import resources by person: who was erased, or whose key is lost, is left out."""
         model, records = self.model, self.house.open.records
+        if model.lost() and any(model.is_newcomer(person) for person, _ in sent):
+            with pytest.raises(LostIdentifierError):
+                records.deposit([version.resource for _, version in sent], self.house.clock())
+            self.say_who_is_lost()
+        if model.lost():  # who they were is somebody else now, and nobody new comes in until they are buried
+            sent = [(person, version) for person, version in sent if not model.is_newcomer(person)]
         imported = records.deposit([version.resource for _, version in sent], self.house.clock())
         refused = sum(model.is_refused(person) for person, _ in sent)
         keyless = sum(model.keyless(person) for person, _ in sent)
@@ -107,6 +115,18 @@ class Life(RuleBasedStateMachine):
         self.meet(sorted({person for person, _ in taken}))
         assert (imported.erased, imported.keyless) == (refused, keyless)
         assert imported.outcomes == model.deposit_all(taken)
+
+    def say_who_is_lost(self) -> None:
+        """Name again whom a restore forgot while they were being erased, as the operator must."""
+        model, records = self.model, self.house.open.records
+        for subject in sorted(model.lost()):
+            person = self.persons[subject]
+            if person in model.held.subjects:
+                with pytest.raises(UnknownPersonError):
+                    records.identify(subject, [identifier_of(person)], self.house.clock())
+            else:
+                records.identify(subject, [identifier_of(person)], self.house.clock())
+                model.held.subjects[person] = subject
 
     def meet(self, people: list[int]) -> None:
         """Give keys to those who are new here."""
@@ -118,7 +138,7 @@ class Life(RuleBasedStateMachine):
                 assert model.held.subjects[person] == subject, "people stay who they are"
             else:
                 assert subject not in self.wallets, "whoever comes anew is somebody new"
-                self.wallets[subject] = Wallet(subject)
+                self.wallets[subject], self.persons[subject] = Wallet(subject), person
             model.held.subjects[person] = subject
             model.keyed.add(subject)
             if subject not in model.held.enrolled:

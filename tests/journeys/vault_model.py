@@ -99,6 +99,7 @@ class Model:
     stopped: set[str] = field(default_factory=set)
     blocked: set[SubjectId] = field(default_factory=set)
     dead: set[SubjectId] = field(default_factory=set)
+    buried: set[SubjectId] = field(default_factory=set)
     refused: set[int] = field(default_factory=set)
 
     def copied(self) -> Held:
@@ -121,6 +122,14 @@ class Model:
     def is_refused(self, person: int) -> bool:
         """Say whether nothing is taken in of a person, who was erased or asked to be."""
         return person in self.refused or self.held.subjects.get(person) in self.blocked
+
+    def lost(self) -> set[SubjectId]:
+        """Return who is being erased and is known by no identifier since a restore."""
+        return self.blocked - self.buried - set(self.held.subjects.values())
+
+    def is_newcomer(self, person: int) -> bool:
+        """Say whether somebody would be enrolled if something of theirs came in."""
+        return person not in self.held.subjects and person not in self.refused
 
     def takes(self, person: int) -> bool:
         """Say whether anything is taken in of a person."""
@@ -170,6 +179,7 @@ class Model:
 
     def bury(self, subject: SubjectId) -> None:
         """Forget who a dead person was; of their identifiers a tombstone is left."""
+        self.buried.add(subject)
         gone = [person for person, whose in self.held.subjects.items() if whose == subject]
         for person in gone:
             del self.held.subjects[person]
@@ -192,6 +202,7 @@ class Model:
         self.blocked |= state.blocked
         for subject in state.shredded:
             self.let_die(subject)
+        self.buried |= buried
         for subject in buried:
             self.held.enrolled.discard(subject)
             self.held.subjects = {person: whose for person, whose in self.held.subjects.items() if whose != subject}
