@@ -4,7 +4,6 @@ The rules are those of the Prague fork under proof of stake. While py-evm builds
 (`eth.chains.base.MiningChain.mine_all`); the store keeps all of that or nothing.
 """
 
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Final, Self
@@ -29,12 +28,11 @@ from consent.adapters.chain_store import ChainStore
 from consent.adapters.contract_calls import NO_REASON, TRANSACTION_GAS, Log
 from consent.domain.errors import LedgerMismatchError, LedgerRejectedError, LedgerUnavailableError
 from consent.domain.hashing import keccak
+from consent.domain.nesting import limit_nesting
 from consent.domain.typed_data import Address
 from consent.ports import Fate, Head, Mined, Outcome
 
-# py-evm and py-ecc raise it to 100,000 as they are imported: then JSON from strangers, nested that deep, overflows the
-# C stack and ends this process. Our contracts call nothing; Python's own default is enough for them.
-sys.setrecursionlimit(1000)
+limit_nesting()
 
 BLOCK_GAS: Final = 30_000_000
 

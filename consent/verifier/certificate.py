@@ -24,7 +24,10 @@ from py_ecc.bls import G2ProofOfPossession as Bls
 
 from consent.domain.checkpoint import Checkpoint
 from consent.domain.errors import ConsentError
+from consent.domain.nesting import limit_nesting
 from consent.domain.typed_data import Address
+
+limit_nesting()
 
 PUBLIC_KEY_BYTES: Final = 48
 SIGNATURE_BYTES: Final = 96
