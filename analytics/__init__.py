@@ -9,6 +9,7 @@
 | module | holds |
 | --- | --- |
 | `dictionary`, `features`, `fhir`, `units` | how resources become a row |
+| `cohort` | who is looked at, and from which day on |
 | `rows` | rows, their canonical bytes and hashes |
 | `training` | fit, predict, explain |
 | `evaluation`, `discrimination`, `calibration`, `disclosure` | how good a model is, told without pointing at anyone |
@@ -18,8 +19,9 @@
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from analytics.cohort import CohortQuery
 from analytics.dictionary import Dictionary
-from analytics.errors import AnalyticsError, DictionaryError, ModelError, ParametersError, RowsError
+from analytics.errors import AnalyticsError, CohortError, DictionaryError, ModelError, ParametersError, RowsError
 from analytics.fhir import resource_date
 from analytics.rows import Row, matrix, ordered, row_hash
 from analytics.software import software
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AnalyticsError",
+    "CohortError",
+    "CohortQuery",
     "Dictionary",
     "DictionaryError",
     "Evaluation",

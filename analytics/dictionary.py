@@ -2,7 +2,7 @@
 
     name = "support2"                      # of the dictionary
     version = "1"
-    index = 1994-01-12                     # the index event; nothing after it becomes a feature
+    index = 1994-01-12                     # the index of everybody; left out where a cohort has one for each person
 
     [outcome]
     title = "Death within 180 days"
@@ -18,7 +18,7 @@
     name = "creatinine"
     title = "Creatinine"
     category = "laboratory"
-    resource = "Observation"               # Observation, Condition, Patient or RiskAssessment
+    resource = "Observation"               # see `analytics.features.KINDS`
     system = "http://loinc.org"
     codes = ["2160-0"]
     value = "quantity"                     # see `analytics.features.Kind`
@@ -40,11 +40,8 @@ from datetime import date
 from analytics.declarations import declared_feature, declared_outcome, toml_table
 from analytics.errors import DictionaryError, RowsError
 from analytics.features import Feature, Outcome, Reading
-from analytics.fhir import Resource, codings
+from analytics.fhir import Records, Resource, codings, concept_of
 from analytics.rows import Row
-
-Records = Mapping[str, Sequence[Resource]]
-"""One person's FHIR R4 resources as parsed JSON, by category."""
 
 _Selector = tuple[str, str | None, str | None]
 """Resource type, code system and code."""
@@ -57,7 +54,8 @@ class Dictionary:
     Attributes:
         name: of the dictionary.
         version: of the dictionary.
-        index: the day of the index event, the same for everybody.
+        index: the day of the index, the same for everybody; None where only a cohort says it. Nothing after the index
+            becomes a feature.
         features: the columns, in the order in which a row holds them.
         outcome: what is forecast.
         comparisons: forecasts by others that stand beside the model in its evaluation.
@@ -66,7 +64,7 @@ class Dictionary:
 
     name: str
     version: str
-    index: date
+    index: date | None
     features: tuple[Feature, ...]
     outcome: Outcome
     comparisons: tuple[Feature, ...]
@@ -83,7 +81,7 @@ class Dictionary:
         dictionary = cls(
             name=table.text("name"),
             version=table.text("version"),
-            index=table.day("index"),
+            index=table.day("index") if table.has("index") else None,
             outcome=declared_outcome(table.table("outcome")),
             features=tuple(map(declared_feature, table.tables("feature"))),
             comparisons=tuple(map(declared_feature, table.tables("comparison"))),
@@ -113,24 +111,33 @@ class Dictionary:
         """The categories that are used where permitted."""
         return frozenset(feature.category for feature in self.features + self.comparisons) - self.required
 
-    def row(self, records: Records, permitted: frozenset[str]) -> Row | None:
+    def row(self, records: Records, permitted: frozenset[str], index: date | None = None) -> Row | None:
         """Return one person's row, or None when the outcome is not known or not permitted.
+
+        `index` is the person's own index day, from a cohort; without one it is the dictionary's, and where that has
+        none either this raises `DictionaryError`.
 
         Features of a category outside `permitted` are missing, whatever `records` holds. Within a permitted category
         a condition that does not occur counts 0; a measurement that does not occur, or comes in a unit without
         conversion, is missing. Undated resources are not used. Raises `RowsError` when a resource is not FHIR R4.
         """
         try:
-            return self._row({category: records.get(category, ()) for category in permitted})
+            return self._row({category: records.get(category, ()) for category in permitted}, self.day(index))
         except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
             raise RowsError("a resource is not FHIR R4: import this person's records again") from error
 
-    def _row(self, permitted: Records) -> Row | None:
-        label = self.outcome.label(permitted.get(self.outcome.category, ()), self.index)
+    def day(self, index: date | None = None) -> date:
+        """Return a person's own index day, else the dictionary's; raise `DictionaryError` where there is neither."""
+        if index is None and self.index is None:
+            raise DictionaryError("the dictionary has no index: train on a cohort, whose index is each person's own")
+        return index or self.index or date.min
+
+    def _row(self, permitted: Records, index: date) -> Row | None:
+        label = self.outcome.label(permitted.get(self.outcome.category, ()), index)
         if label is None:
             return None
         columns = self.features + self.comparisons
-        found = self._readings(columns, permitted)
+        found = self._readings(columns, permitted, index)
         values = [
             column.reduce(readings) if column.category in permitted else math.nan
             for column, readings in zip(columns, found, strict=True)
@@ -138,13 +145,13 @@ class Dictionary:
         width = len(self.features)
         return Row(tuple(values[:width]), label, tuple(values[width:]))
 
-    def _readings(self, columns: Sequence[Feature], permitted: Records) -> list[list[Reading]]:
+    def _readings(self, columns: Sequence[Feature], permitted: Records, index: date) -> list[list[Reading]]:
         """Return for each column what the permitted resources say."""
         found: list[list[Reading]] = [[] for _ in columns]
         for category, selected in self._places.items():
             for resource in permitted.get(category, ()):
                 for place in _selected(resource, selected):
-                    reading = columns[place].read(resource, self.index)
+                    reading = columns[place].read(resource, index)
                     if reading is not None:
                         found[place].append(reading)
         return found
@@ -166,7 +173,7 @@ def _selected(resource: Resource, places: Mapping[_Selector, tuple[int, ...]]) -
     kind = resource["resourceType"]
     if kind == "Patient":
         return set(places.get((kind, None, None), ()))
-    return {place for coding in codings(resource.get("code")) for place in places.get((kind, *coding), ())}
+    return {place for coding in codings(concept_of(resource)) for place in places.get((kind, *coding), ())}
 
 
 def _require_sound(dictionary: Dictionary) -> None:

@@ -9,6 +9,10 @@ class DictionaryError(AnalyticsError):
     """The dictionary breaks a rule; correct the table and the key that the message names."""
 
 
+class CohortError(AnalyticsError):
+    """The cohort's query breaks a rule; correct the place that the message names."""
+
+
 class RowsError(AnalyticsError):
     """These records or rows cannot be learned from; mend them or gather others, as the message says."""
 

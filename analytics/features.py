@@ -27,7 +27,7 @@ class Kind(StrEnum):
     AGE = "age"
     """A Patient's age at the index, years."""
     PRESENT = "present"
-    """1 for each Condition with the code."""
+    """1 for each Condition, medication or Procedure with the code."""
     PROBABILITY = "probability"
     """The probability that a RiskAssessment gives."""
     OPPOSITE = "one-minus-probability"
@@ -50,6 +50,10 @@ KINDS: Final[Mapping[str, frozenset[Kind]]] = {
     "Observation": frozenset({Kind.QUANTITY, Kind.CODED}),
     "Patient": frozenset({Kind.AGE, Kind.CODED}),
     "Condition": frozenset({Kind.PRESENT}),
+    "MedicationAdministration": frozenset({Kind.PRESENT}),
+    "MedicationRequest": frozenset({Kind.PRESENT}),
+    "MedicationStatement": frozenset({Kind.PRESENT}),
+    "Procedure": frozenset({Kind.PRESENT}),
     "RiskAssessment": frozenset({Kind.PROBABILITY, Kind.OPPOSITE}),
 }
 """The resource types that a feature may look at, and what it may read from each."""

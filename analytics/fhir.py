@@ -4,12 +4,14 @@ Resources come validated. Should one be misshapen all the same, the readers rais
 `TypeError` or `ValueError`, which `Dictionary.row` translates.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from functools import lru_cache
 from typing import Any, Final
 
 Resource = Mapping[str, Any]
+Records = Mapping[str, Sequence[Resource]]
+"""One person's FHIR R4 resources as parsed JSON, by category."""
 Moment = tuple[date, float]
 """A calendar day as written, and the instant (Unix seconds) that orders resources of one day; 0 without a time."""
 
@@ -57,7 +59,22 @@ _DATES: Final = {
     "Specimen": ("receivedTime",),
     "VisionPrescription": ("dateWritten",),
 }
-_USABLE: Final = frozenset({"final", "amended", "corrected"})
+_REPORTED: Final = frozenset({"final", "amended", "corrected"})
+_TAKEN: Final = frozenset({"active", "completed", "on-hold", "stopped"})
+_USABLE: Final[Mapping[str, frozenset[str]]] = {
+    "Observation": _REPORTED,
+    "RiskAssessment": _REPORTED,
+    "MedicationRequest": _TAKEN,
+    "MedicationStatement": _TAKEN,
+    "MedicationAdministration": frozenset({"in-progress", "completed", "on-hold", "stopped"}),
+    "MedicationDispense": frozenset({"completed"}),
+    "Procedure": frozenset({"in-progress", "completed"}),
+}
+"""The statuses in which a resource states a fact; what was planned, declined or entered in error is none."""
+_CONCEPT: Final = dict.fromkeys(
+    ("MedicationRequest", "MedicationStatement", "MedicationAdministration", "MedicationDispense"),
+    "medicationCodeableConcept",
+)
 _UNTRUE: Final = frozenset({"refuted", "entered-in-error"})
 _DAY: Final = len("2000-01-01")
 
@@ -101,9 +118,10 @@ def _moment(text: str) -> Moment | None:
 
 
 def is_usable(resource: Resource) -> bool:
-    """Say whether a resource states a fact: not preliminary, cancelled, refuted or entered in error."""
-    if resource["resourceType"] in {"Observation", "RiskAssessment"}:
-        return resource.get("status") in _USABLE
+    """Say whether a resource states a fact: not preliminary, planned, cancelled, refuted or entered in error."""
+    usable = _USABLE.get(resource["resourceType"])
+    if usable is not None:
+        return resource.get("status") in usable
     return not any(code in _UNTRUE for _, code in codings(resource.get("verificationStatus")))
 
 
@@ -112,6 +130,12 @@ def codings(concept: Mapping[str, Any] | None) -> Iterator[tuple[str | None, str
     if concept:
         for coding in concept.get("coding", ()):
             yield coding.get("system"), coding.get("code")
+
+
+def concept_of(resource: Resource) -> Mapping[str, Any] | None:
+    """Return the CodeableConcept that says what a resource is about; of a medication, which one."""
+    concept: Mapping[str, Any] | None = resource.get(_CONCEPT.get(resource["resourceType"], "code"))
+    return concept
 
 
 def quantity(resource: Resource) -> tuple[float, str] | None:

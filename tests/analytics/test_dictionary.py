@@ -1,6 +1,7 @@
 """A dictionary is refused for each rule it breaks, and told where."""
 
 import math
+from datetime import date
 
 import pytest
 
@@ -55,11 +56,17 @@ REFUSALS = [
     ("male = 1", "male = nan", r"feature 'male': values must be a table"),
     ("required = true", 'required = "yes"', r"feature 'age': required must be true or false"),
     ("index = 1994-01-12", "index = 1994-01-12T00:00:00Z", r"dictionary: index must be a date"),
-    ("index = 1994-01-12", "", r"dictionary: index is missing"),
     ("[outcome]", "[result]", r"dictionary: outcome is missing"),
     ("[[comparison]]", "[comparison]", r"dictionary: comparison must be written as \[\[comparison\]\]"),
     ('name = "test"', "name = test", r"the dictionary is not TOML"),
 ]
+
+
+def test_a_dictionary_without_an_index_needs_each_persons_own() -> None:
+    dictionary = Dictionary.parse(edited("index = 1994-01-12", ""))
+    with pytest.raises(DictionaryError, match="no index"):
+        dictionary.row({}, frozenset())
+    assert dictionary.row({}, frozenset(), date(1994, 1, 12)) is None
 
 
 @pytest.mark.parametrize(("old", "new", "complaint"), REFUSALS)
