@@ -94,7 +94,7 @@ class _Place:
         """Require an object with exactly one key, one of those known."""
         if not isinstance(self.value, dict) or len(self.value) != 1 or not set(self.value) <= set(known):
             raise self.refuse(f"must be an object with exactly one of {', '.join(known)}")
-        return next(iter(self.value))
+        return str(next(iter(self.value)))
 
     def texts(self, most: int) -> tuple[str, ...]:
         """Require texts, and return them sorted, each once."""
