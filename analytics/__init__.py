@@ -10,9 +10,13 @@
 | --- | --- |
 | `dictionary`, `features`, `fhir`, `units` | how resources become a row |
 | `cohort` | who is looked at, and from which day on |
+| `synthetic` | invented people, to write a study before anybody is counted |
 | `rows` | rows, their canonical bytes and hashes |
-| `training` | fit, predict, explain |
-| `evaluation`, `discrimination`, `calibration`, `disclosure` | how good a model is, told without pointing at anyone |
+| `parameters`, `training` | fit, predict, explain |
+| `apart`, `child`, `frames` | training in a process that can write no file |
+| `evaluation`, `evaluating`, `folding` | how good a model is |
+| `discrimination`, `calibration`, `disclosure` | its parts, told without pointing at anyone |
+| `release_gate`, `examining` | what a model gives away, and whether it may serve and leave |
 | `plots` | the same as SVG |
 """
 
@@ -21,14 +25,26 @@ from typing import TYPE_CHECKING
 
 from analytics.cohort import CohortQuery
 from analytics.dictionary import Dictionary
-from analytics.errors import AnalyticsError, CohortError, DictionaryError, ModelError, ParametersError, RowsError
+from analytics.errors import (
+    AnalyticsError,
+    CohortError,
+    DictionaryError,
+    FiguresError,
+    ModelError,
+    ParametersError,
+    RowsError,
+    TrainingChildError,
+)
+from analytics.evaluation import Evaluation
 from analytics.fhir import resource_date
+from analytics.parameters import Parameters
+from analytics.release_gate import GateFigures
 from analytics.rows import Row, matrix, ordered, row_hash
 from analytics.software import software
 
 if TYPE_CHECKING:
-    from analytics.evaluation import Evaluation, evaluate
-    from analytics.training import Model, Parameters, fit
+    from analytics.evaluating import evaluate
+    from analytics.training import Model, fit
 
 __all__ = [
     "AnalyticsError",
@@ -37,12 +53,15 @@ __all__ = [
     "Dictionary",
     "DictionaryError",
     "Evaluation",
+    "FiguresError",
+    "GateFigures",
     "Model",
     "ModelError",
     "Parameters",
     "ParametersError",
     "Row",
     "RowsError",
+    "TrainingChildError",
     "evaluate",
     "fit",
     "matrix",
@@ -53,10 +72,8 @@ __all__ = [
 ]
 
 _LATE = {
-    "Evaluation": "analytics.evaluation",
     "Model": "analytics.training",
-    "Parameters": "analytics.training",
-    "evaluate": "analytics.evaluation",
+    "evaluate": "analytics.evaluating",
     "fit": "analytics.training",
 }
 

@@ -65,10 +65,14 @@ class CohortQuery:
         return hashlib.sha256(self.to_bytes()).hexdigest()
 
     @property
+    def leaves(self) -> tuple[Leaf, ...]:
+        """Every condition that the query names, its event among them."""
+        return (*_leaves(self.where), *([self.event] if self.event else []))
+
+    @property
     def categories(self) -> frozenset[str]:
         """The kinds of record that tell whether somebody belongs."""
-        leaves = [*_leaves(self.where), *([self.event] if self.event else [])]
-        return frozenset(leaf.category for leaf in leaves)
+        return frozenset(leaf.category for leaf in self.leaves)
 
     def to_json(self) -> dict[str, Any]:
         """Return the query as JSON values, in canonical order."""

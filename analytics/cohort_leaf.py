@@ -6,7 +6,7 @@ from datetime import date
 from enum import StrEnum
 from typing import Any, Final
 
-from analytics.fhir import Resource, age, codings, concept_of, is_usable, quantity, resource_date
+from analytics.fhir import Resource, codings, completed_years, concept_of, is_usable, quantity, resource_date
 from analytics.units import convert
 
 
@@ -58,7 +58,7 @@ class Leaf:
         codes: any one of them counts; for `Kind.GENDER` FHIR's administrative genders.
         window: first and last day that count, relative to the index, never after it; None: any day up to it.
         unit: UCUM, of a measurement's range.
-        bounds: lowest and highest value that count, both included; None leaves an end open. Of age: years.
+        bounds: lowest and highest value that count, both included; None leaves an end open. Of age: completed years.
     """
 
     kind: Kind
@@ -72,7 +72,7 @@ class Leaf:
     def holds(self, resources: Sequence[Resource], index: date) -> bool:
         """Say whether a resource up to the index is one that is asked for."""
         if self.kind is Kind.AGE:
-            ages = (age(one, index) for one in resources if one["resourceType"] == "Patient")
+            ages = (completed_years(one, index) for one in resources if one["resourceType"] == "Patient")
             return any(years is not None and self._within(years) for years in ages)
         if self.kind is Kind.GENDER:
             return any(one["resourceType"] == "Patient" and one.get("gender") in self.codes for one in resources)

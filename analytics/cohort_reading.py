@@ -1,7 +1,6 @@
 """From a query's JSON to a tree that is sound and in canonical order; each refusal names its place and no input."""
 
 import json
-import math
 from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
@@ -53,9 +52,9 @@ def read_query(text: str) -> tuple[date | None, Leaf | None, bool, Tree]:
     if len(text) > LARGEST_DOCUMENT:
         raise CohortError("the query is longer than a megabyte: shorten it")
     try:
-        value = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise CohortError("the query is not JSON: correct it") from error
+        value = json.loads(text, object_pairs_hook=_each_key_once)
+    except (ValueError, RecursionError):  # whose message and cause hold some of the text
+        raise CohortError("the query is not JSON with each key once: correct it") from None
     query = _Place(value, "the query")
     query.keys({"version", "index", "where"})
     if query.value["version"] != 1 or isinstance(query.value["version"], bool):
@@ -139,6 +138,13 @@ class _Place:
         if low is not None and high is not None and low > high:
             raise self.refuse("begins above its end: swap its numbers")
         return low, high
+
+
+def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Refuse an object with a key twice: whoever reads the text may see the other one."""
+    if len(dict(pairs)) != len(pairs):
+        raise ValueError("a key twice")
+    return dict(pairs)
 
 
 def _index(place: _Place) -> tuple[date | None, Leaf | None, bool]:
@@ -235,8 +241,7 @@ def _category(place: _Place, kind: Kind) -> str:
 def _is_bound(value: object) -> bool:
     if value is None:
         return True
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    return number and math.isfinite(value) and abs(value) < _LARGEST  # type: ignore[arg-type]  # a number by now
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _LARGEST  # NaN is not either
 
 
 _LEAVES: Final[Mapping[str, Callable[[_Place, str], Leaf]]] = {

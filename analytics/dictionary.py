@@ -59,6 +59,7 @@ class Dictionary:
         features: the columns, in the order in which a row holds them.
         outcome: what is forecast.
         comparisons: forecasts by others that stand beside the model in its evaluation.
+        text: the file.
         hash: SHA-256 of the file's bytes, 64 hex digits.
     """
 
@@ -68,6 +69,7 @@ class Dictionary:
     features: tuple[Feature, ...]
     outcome: Outcome
     comparisons: tuple[Feature, ...]
+    text: str = field(repr=False)
     hash: str
     _places: Mapping[str, Mapping[_Selector, tuple[int, ...]]] = field(init=False, repr=False, compare=False)
 
@@ -85,6 +87,7 @@ class Dictionary:
             outcome=declared_outcome(table.table("outcome")),
             features=tuple(map(declared_feature, table.tables("feature"))),
             comparisons=tuple(map(declared_feature, table.tables("comparison"))),
+            text=text,
             hash=hashlib.sha256(text.encode()).hexdigest(),
         )
         table.close()
@@ -126,6 +129,17 @@ class Dictionary:
         except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
             raise RowsError("a resource is not FHIR R4: import this person's records again") from error
 
+    def features_of(
+        self, records: Records, permitted: frozenset[str], index: date | None = None
+    ) -> tuple[float, ...]:  # fmt: skip
+        """Return one person's features as `row` would have them, without looking at the outcome; raise as it does."""
+        index, categories = self.day(index), permitted & {feature.category for feature in self.features}
+        try:
+            values = self._values({category: records.get(category, ()) for category in categories}, index)
+        except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
+            raise RowsError("a resource is not FHIR R4: import this person's records again") from error
+        return values[: len(self.features)]
+
     def day(self, index: date | None = None) -> date:
         """Return a person's own index day, else the dictionary's; raise `DictionaryError` where there is neither."""
         if index is None and self.index is None:
@@ -136,14 +150,17 @@ class Dictionary:
         label = self.outcome.label(permitted.get(self.outcome.category, ()), index)
         if label is None:
             return None
+        values, width = self._values(permitted, index), len(self.features)
+        return Row(values[:width], label, values[width:])
+
+    def _values(self, permitted: Records, index: date) -> tuple[float, ...]:
+        """Return what the permitted resources say for each feature and comparison, NaN for other categories."""
         columns = self.features + self.comparisons
         found = self._readings(columns, permitted, index)
-        values = [
+        return tuple(
             column.reduce(readings) if column.category in permitted else math.nan
             for column, readings in zip(columns, found, strict=True)
-        ]
-        width = len(self.features)
-        return Row(tuple(values[:width]), label, tuple(values[width:]))
+        )
 
     def _readings(self, columns: Sequence[Feature], permitted: Records, index: date) -> list[list[Reading]]:
         """Return for each column what the permitted resources say."""

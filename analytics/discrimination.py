@@ -7,7 +7,6 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import average_precision_score
 
 from analytics.disclosure import shown_share
 
@@ -56,6 +55,8 @@ def auroc_difference(scores: Scores, others: Scores, labels: Labels) -> Interval
 
 def auprc(scores: Scores, labels: Labels) -> Interval:
     """Return average precision with the logit interval of Boyd, Eng and Page 2013 (ECML PKDD, LNCS 8190:451-466)."""
+    from sklearn.metrics import average_precision_score  # noqa: PLC0415  # heavy, and only asked for here
+
     estimate = float(average_precision_score(labels, scores))
     if estimate >= 1.0:
         return Interval(1.0, 1.0, 1.0)

@@ -23,3 +23,11 @@ class ParametersError(AnalyticsError):
 
 class ModelError(AnalyticsError):
     """These bytes are no model of ours; get the released file again."""
+
+
+class FiguresError(AnalyticsError):
+    """Stored figures of an evaluation or a release gate are not as this software writes them; get them again."""
+
+
+class TrainingChildError(AnalyticsError):
+    """The process that trains ended early; the message says with what, and what to look at before trying again."""

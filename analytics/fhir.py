@@ -71,6 +71,8 @@ _USABLE: Final[Mapping[str, frozenset[str]]] = {
     "Procedure": frozenset({"in-progress", "completed"}),
 }
 """The statuses in which a resource states a fact; what was planned, declined or entered in error is none."""
+_ONLY_MEANT: Final = frozenset({"proposal", "plan", "option"})
+"""Intents of a MedicationRequest that is no order."""
 _CONCEPT: Final = dict.fromkeys(
     ("MedicationRequest", "MedicationStatement", "MedicationAdministration", "MedicationDispense"),
     "medicationCodeableConcept",
@@ -121,7 +123,8 @@ def is_usable(resource: Resource) -> bool:
     """Say whether a resource states a fact: not preliminary, planned, cancelled, refuted or entered in error."""
     usable = _USABLE.get(resource["resourceType"])
     if usable is not None:
-        return resource.get("status") in usable
+        meant = resource.get("intent") not in _ONLY_MEANT and not resource.get("doNotPerform")
+        return resource.get("status") in usable and meant
     return not any(code in _UNTRUE for _, code in codings(resource.get("verificationStatus")))
 
 
@@ -160,6 +163,15 @@ def age(patient: Resource, day: date) -> float | None:
     if moment is None or moment[0] > day:
         return None
     return (day - moment[0]).days / 365.25
+
+
+def completed_years(patient: Resource, day: date) -> int | None:
+    """Return how many birthdays a Patient has had by `day`, that of 29 February else on 1 March; None as for `age`."""
+    moment = _moment(patient.get("birthDate", ""))
+    if moment is None or moment[0] > day:
+        return None
+    born = moment[0]
+    return day.year - born.year - ((day.month, day.day) < (born.month, born.day))
 
 
 def _number(value: object) -> float | None:

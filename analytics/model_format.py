@@ -14,6 +14,7 @@ from analytics import ubjson
 from analytics.errors import ModelError
 from analytics.rows import are_names
 
+OBJECTIVE: Final = "binary:logistic"
 _OF_NODES: Final = {
     "base_weights": ">f4",
     "default_left": "u1",

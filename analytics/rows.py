@@ -35,6 +35,21 @@ class Row:
     label: int
     comparisons: tuple[float, ...] = ()
 
+    def to_bytes(self) -> bytes:
+        """Return the canonical bytes, then each comparison (binary64, big-endian): all that a row is."""
+        return _canonical_bytes(self) + struct.pack(f">{len(self.comparisons)}d", *self.comparisons)
+
+    @classmethod
+    def from_bytes(cls, content: bytes) -> "Row":
+        """Read what `to_bytes` gave; raise `RowsError` for anything else."""
+        try:
+            (width,) = struct.unpack_from(">I", content)
+            *features, label = struct.unpack_from(f">{width}dB", content, 4)
+            rest = content[4 + 8 * width + 1 :]
+            return cls(tuple(features), label, struct.unpack(f">{len(rest) // 8}d", rest))
+        except (struct.error, MemoryError, OverflowError) as error:
+            raise RowsError("these bytes are no row: derive it again") from error
+
     def __post_init__(self) -> None:
         if isinstance(self.label, bool) or self.label not in {0, 1}:
             raise RowsError("a row's label is 0 or 1")
@@ -45,8 +60,7 @@ class Row:
 
 def row_hash(row: Row) -> bytes:
     """Return the SHA-256 of the row's canonical bytes, 32 bytes."""
-    width = len(row.features)
-    return hashlib.sha256(struct.pack(f">I{width}dB", width, *row.features, row.label)).digest()
+    return hashlib.sha256(_canonical_bytes(row)).digest()
 
 
 def ordered(rows: Iterable[Row]) -> list[Row]:
@@ -78,17 +92,22 @@ def require_both(classes: NDArray[np.int64]) -> None:
         raise RowsError("people with the outcome and people without are both needed: gather more rows")
 
 
+def _canonical_bytes(row: Row) -> bytes:
+    width = len(row.features)
+    return struct.pack(f">I{width}dB", width, *row.features, row.label)
+
+
 def _canonical(values: Iterable[float]) -> tuple[float, ...]:
-    return tuple(map(_canonical_number, values))
-
-
-def _canonical_number(value: float) -> float:
     try:
-        number = float(value)
+        numbers = [float(value) for value in values]
     except (TypeError, ValueError, OverflowError) as error:
         raise RowsError("a row's numbers are numbers, or NaN where missing") from error
-    if number != number:  # noqa: PLR0124  # only NaN differs from itself; much faster than math.isnan over a tuple
-        return math.nan
-    if not -LARGEST <= number <= LARGEST:
+    # Adding 0.0 turns -0.0 into 0.0; NaN is in no range.
+    return tuple([number + 0.0 if -LARGEST <= number <= LARGEST else _missing(number) for number in numbers])
+
+
+def _missing(number: float) -> float:
+    """Return the one NaN that stands for what is missing; raise `RowsError` for any other number out of range."""
+    if not math.isnan(number):
         raise RowsError("a row's numbers are finite in single precision, or NaN where missing")
-    return number + 0.0  # turns -0.0 into 0.0
+    return math.nan

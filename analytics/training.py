@@ -6,62 +6,17 @@ parameters under the same software (`analytics.software`) give the same bytes.
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import xgboost
 from numpy.typing import NDArray
 
-from analytics.errors import ModelError, ParametersError, RowsError
-from analytics.model_format import require_sound
-from analytics.rows import Row, are_names, labels, matrix, ordered, require_both
-
-OBJECTIVE = "binary:logistic"
-
-
-@dataclass(frozen=True, slots=True)
-class Parameters:
-    """How to fit; the defaults are regularised for clinical sets of a few thousand people.
-
-    Attributes:
-        features: names of the columns in order; empty: unnamed.
-        depth: of each tree, 1 to 10.
-        eta: how far each tree steps, above 0 and up to 1.
-        min_child_weight: least sum of p(1-p) in a leaf, at least 0; 20 means 80 people or more.
-        reg_lambda: L2 penalty on leaf values, at least 0.
-        rounds: number of trees, 1 to 10,000.
-        seed: of the library's random numbers, which no parameter here draws on.
-        nthread: threads that add up; another number than 1 may change the bytes.
-    """
-
-    features: tuple[str, ...] = ()
-    depth: int = 3
-    eta: float = 0.05
-    min_child_weight: float = 20
-    reg_lambda: float = 5
-    rounds: int = 150
-    seed: int = 0
-    nthread: int = 1
-
-    def __post_init__(self) -> None:
-        sound = {
-            "features": are_names(self.features),
-            "depth": 1 <= self.depth <= 10,  # noqa: PLR2004  # the range stands in the docstring
-            "eta": 0 < self.eta <= 1,
-            "min_child_weight": 0 <= self.min_child_weight < float("inf"),
-            "reg_lambda": 0 <= self.reg_lambda < float("inf"),
-            "rounds": 1 <= self.rounds <= 10_000,  # noqa: PLR2004  # likewise
-            "seed": self.seed >= 0,
-            "nthread": self.nthread >= 1,
-        }
-        for name, holds in sound.items():
-            if not holds:
-                raise ParametersError(f"{name} is out of its range: see the docstring of Parameters")
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the parameters as JSON values."""
-        return asdict(self) | {"features": list(self.features)}
+from analytics.errors import ModelError, RowsError
+from analytics.model_format import OBJECTIVE, require_sound
+from analytics.parameters import Parameters
+from analytics.rows import Row, labels, matrix, ordered, require_both
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +46,26 @@ class Model:
         probabilities: NDArray[np.float32] = self.booster.predict(self._matrix(rows))
         return probabilities.astype(np.float64)
 
+    def margins(self, rows: Sequence[Row]) -> NDArray[np.float64]:
+        """Return the log-odds of the outcome for each row, shape (rows,)."""
+        margins: NDArray[np.float32] = self.booster.predict(self._matrix(rows), output_margin=True)
+        return margins.astype(np.float64)
+
     def explain(self, rows: Sequence[Row]) -> NDArray[np.float64]:
         """Return exact TreeSHAP contributions in log-odds, shape (rows, features + 1); the last column is the bias.
 
         Each line adds up to the row's log-odds (Lundberg et al. 2020, Nature Machine Intelligence 2:56-67).
+        Raises `ModelError` for a file that `analytics.release_gate.strip` has stripped.
         """
         contributions: NDArray[np.float32] = self.booster.predict(self._matrix(rows), pred_contribs=True)
+        if not np.isfinite(contributions).all():
+            raise ModelError("this file was stripped of what explanations need: ask where the model was released")
         return contributions.astype(np.float64)
+
+    def leaves(self, rows: Sequence[Row]) -> NDArray[np.int64]:
+        """Return the leaf that each row ends in, shape (rows, trees)."""
+        leaves: NDArray[np.float32] = self.booster.predict(self._matrix(rows), pred_leaf=True)
+        return leaves.reshape(len(rows), -1).astype(np.int64)
 
     def _matrix(self, rows: Sequence[Row]) -> xgboost.DMatrix:
         features = matrix(rows)

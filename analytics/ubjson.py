@@ -21,8 +21,11 @@ _CONSTANTS: Final = {b"T": True, b"F": False, b"Z": None}
 _DEPTH: Final = 32
 
 
-def parse(content: bytes) -> Any:  # noqa: ANN401  # whatever the document holds
-    """Return the document, arrays of numbers as numpy arrays; raise `ModelError` unless it is one whole object."""
+def parse(content: bytes | bytearray) -> Any:  # noqa: ANN401  # whatever the document holds
+    """Return the document, arrays of numbers as numpy arrays; raise `ModelError` unless it is one whole object.
+
+    Those of a bytearray share its memory: what is written into them stands in it.
+    """
     reader = _Reader(content)
     value = reader.value(0)
     if reader.place != len(content) or not isinstance(value, dict):
@@ -33,7 +36,7 @@ def parse(content: bytes) -> Any:  # noqa: ANN401  # whatever the document holds
 class _Reader:
     """A place in the bytes; every step checks that what it reads is there."""
 
-    def __init__(self, content: bytes) -> None:
+    def __init__(self, content: bytes | bytearray) -> None:
         self.content = content
         self.place = 0
 
@@ -77,7 +80,8 @@ class _Reader:
         if marker not in _NUMBERS:
             raise _malformed()
         kind = np.dtype(_NUMBERS[marker])
-        return np.frombuffer(self._take(kind.itemsize * count), kind)
+        start = self._pass(kind.itemsize * count)
+        return np.frombuffer(self.content, kind, count, start) if count else np.empty(0, kind)
 
     def _text(self) -> str:
         try:
@@ -96,11 +100,16 @@ class _Reader:
         return int(length)
 
     def _take(self, count: int) -> bytes:
-        taken = self.content[self.place : self.place + count]
-        if len(taken) != count:
+        start = self._pass(count)
+        return bytes(self.content[start : self.place])
+
+    def _pass(self, count: int) -> int:
+        """Go over so many bytes, which must be there; return where they start."""
+        start = self.place
+        if start + count > len(self.content):
             raise _malformed()
         self.place += count
-        return taken
+        return start
 
     def _skip(self, marker: bytes) -> bool:
         """Take the marker if it comes next."""

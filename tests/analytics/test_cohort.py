@@ -77,6 +77,21 @@ def test_age_is_that_on_the_index_day() -> None:
 
 
 @pytest.mark.parametrize(
+    ("born", "bounds", "inside"),
+    [
+        (date(2002, 6, 15), [18, None], True),
+        (date(2002, 6, 16), [18, None], False),
+        (date(1954, 6, 16), [18, 65], True),
+        (date(1954, 6, 15), [18, 65], False),
+        (DAY + timedelta(days=1), [0, None], False),
+    ],
+)
+def test_an_age_is_counted_in_birthdays(born: date, bounds: list[int | None], inside: bool) -> None:  # noqa: FBT001
+    where = {"demographics": {"age": bounds}}
+    assert (query(where).index_of(person(DAY, born=born), EVERYTHING) == DAY) is inside
+
+
+@pytest.mark.parametrize(
     ("where", "inside"),
     [
         (HIGH, True),
@@ -97,10 +112,17 @@ def test_a_tree_holds_as_it_reads(where: object, inside: bool) -> None:  # noqa:
     assert (found == DAY) is inside
 
 
-@pytest.mark.parametrize("status", ["entered-in-error", "cancelled", "draft"])
-def test_what_was_never_taken_is_no_medication(status: str) -> None:
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"status": "entered-in-error"}, {"status": "cancelled"}, {"status": "draft"},
+        {"intent": "proposal"}, {"intent": "plan"}, {"intent": "option"}, {"doNotPerform": True},
+    ],
+)  # fmt: skip
+def test_what_was_never_taken_is_no_medication(more: dict[str, Any]) -> None:
     where = {"medication": {"system": "http://www.whocc.no/atc", "codes": ["C03CA01"]}}
-    records = person(DAY) | {"medications": [request(DAY, status)]}
+    assert query(where).index_of(person(DAY) | {"medications": [request(DAY)]}, EVERYTHING) == DAY
+    records = person(DAY) | {"medications": [request(DAY) | more]}
     assert query(where).index_of(records, EVERYTHING) is None
 
 
@@ -109,6 +131,37 @@ def test_whoever_withholds_a_category_that_the_query_needs_is_not_in_the_cohort(
     assert query(ADULT).categories == {"conditions", "demographics"}
     assert query(ADULT).index_of(records, frozenset({"conditions", "demographics"})) == DAY
     assert query(ADULT).index_of(records, frozenset({"conditions", "laboratory"})) is None
+
+
+class Watched(dict[str, list[dict[str, Any]]]):
+    """One person's records, which fail whoever looks into a category that is not permitted."""
+
+    def __init__(self, records: dict[str, list[dict[str, Any]]], permitted: frozenset[str]) -> None:
+        super().__init__(records)
+        self.permitted = permitted
+
+    def __getitem__(self, category: str) -> list[dict[str, Any]]:
+        assert category in self.permitted
+        return super().__getitem__(category)
+
+    def get(self, category: str, default: Any = None) -> Any:
+        """Give one category's resources, if it is permitted."""
+        assert category in self.permitted
+        return super().get(category, default)
+
+    def items(self) -> Any:
+        """Give nothing: it would be everything."""
+        raise AssertionError("looks at everything")
+
+    values = __iter__ = items
+
+
+@given(st.sets(st.sampled_from(sorted(EVERYTHING))).map(frozenset))
+def test_nothing_outside_what_is_permitted_is_looked_at(permitted: frozenset[str]) -> None:
+    records = Watched(person(DAY) | {"laboratory": [creatinine(DAY, 3)], "outcomes": []}, permitted)
+    index = query({"any": [HIGH, ADULT]}).index_of(records, permitted)
+    assert (index == DAY) is ({"conditions", "demographics", "laboratory"} <= permitted)
+    Dictionary.parse(DICTIONARY_TEXT).row(records, permitted, index)
 
 
 days = st.integers(1, 400).map(lambda n: DAY + timedelta(days=n))
@@ -187,6 +240,8 @@ REFUSALS: list[tuple[object, str]] = [
         {"measurement": {"system": SCT, "codes": ["a"], "unit": "furlong", "range": [1, 2]}},
         r"^where\.measurement\.unit",
     ),
+    ({"demographics": {"age": [10**400, None]}}, r"^where\.demographics\.age must be two numbers"),
+    ({"demographics": {"age": [float("nan"), None]}}, r"^where\.demographics\.age must be two numbers"),
     ({"demographics": {"age": [90, 18]}}, r"^where\.demographics\.age begins above its end"),
     ({"demographics": {"gender": ["robot"]}}, r"^where\.demographics\.gender must be some of"),
     ({"at_least": {"n": 3, "of": [FAILURE, ADULT]}}, r"^where\.at_least\.n must be a whole number"),
@@ -210,13 +265,24 @@ def test_a_query_that_breaks_a_rule_is_refused_with_its_place_and_without_its_wo
         "",
         "[" * 100_000,
         "[]",
+        '{"version": 1, "index": {"day": "2020-01-01"}, "where": {"all": []}, "where": {"all": []}}',
         '{"version": 2, "index": {"day": "2020-01-01"}, "where": {"all": []}}',
         '{"version": 1, "index": {"day": "20200101"}, "where": {"all": []}}',
         '{"version": 1, "index": {"first": {"demographics": {"age": [1, 2]}}}, "where": {"all": []}}',
         '{"version": 1, "index": {"day": "2020-01-01"}, "where": {"all": []}, "more": 1}',
         " " * 1_000_001,
     ],
-    ids=["nothing", "brackets", "a list", "another version", "a day", "an index without a day", "more", "long"],
+    ids=[
+        "nothing",
+        "brackets",
+        "a list",
+        "a key twice",
+        "another version",
+        "a day",
+        "an index without a day",
+        "more",
+        "long",
+    ],
 )
 def test_what_is_no_query_is_refused(text: str) -> None:
     with pytest.raises(CohortError):

@@ -14,7 +14,7 @@ from analytics import Evaluation, Parameters, Row, RowsError, evaluate, fit, row
 from analytics.calibration import calibrate
 from analytics.disclosure import shown, shown_share
 from analytics.discrimination import auprc, auroc, auroc_difference, roc_points
-from analytics.evaluation import fold_of
+from analytics.folding import fold_of
 from tests.analytics.invented import invented_rows
 
 PARAMETERS = Parameters(features=("signal", "noise", "sometimes"), rounds=40)

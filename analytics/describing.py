@@ -1,0 +1,72 @@
+"""Who the people are: each feature among people with the outcome and without, from shown counts and rounded figures."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analytics.disclosure import SMALLEST, shown, shown_share
+from analytics.discrimination import Labels
+
+DIGITS: Final = 3
+"""Significant digits of means and standard deviations: fewer than would add up to one person's value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """A feature among some people: about how many have a value, its mean and standard deviation.
+
+    Of a feature that is 0 or 1 the mean is a share.
+    """
+
+    people: int
+    mean: float
+    deviation: float
+
+
+@dataclass(frozen=True, slots=True)
+class Characteristic:
+    """A feature among people with the outcome, without it, and all; None where too few have a value to be shown."""
+
+    name: str
+    with_outcome: Spread | None
+    without: Spread | None
+    everybody: Spread | None
+
+
+def characteristics(names: Sequence[str], features: NDArray[np.float64], outcome: Labels) -> tuple[Characteristic, ...]:
+    """Describe each column of `features`, shape (people, features), by `outcome`, shape (people,)."""
+    return tuple(_characteristic(name, values, outcome) for name, values in zip(names, features.T, strict=True))
+
+
+def _characteristic(name: str, values: NDArray[np.float64], outcome: Labels) -> Characteristic:
+    with_outcome, without = _spread(values[outcome == 1]), _spread(values[outcome == 0])
+    # Beside all and the one group, the other could be worked out.
+    everybody = _spread(values) if with_outcome and without else None
+    return Characteristic(name, with_outcome, without, everybody)
+
+
+def _spread(values: NDArray[np.float64]) -> Spread | None:
+    known = values[~np.isnan(values)]
+    people = shown(len(known))
+    if people is None:
+        return None
+    if set(np.unique(known)) <= {0.0, 1.0}:
+        share = shown_share(int(known.sum()), len(known))
+        return None if share is None else Spread(people, _rounded(share), _rounded(math.sqrt(share * (1 - share))))
+    if _stands_out(known):
+        return None
+    return Spread(people, _rounded(float(known.mean())), _rounded(float(known.std(ddof=1))))
+
+
+def _stands_out(known: NDArray[np.float64]) -> bool:
+    """Say whether fewer than ten people differ from one value that all the others share."""
+    _, counts = np.unique(known, return_counts=True)
+    return 0 < len(known) - int(counts.max()) < SMALLEST
+
+
+def _rounded(value: float) -> float:
+    return float(f"{value:.{DIGITS}g}")
