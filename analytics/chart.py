@@ -6,6 +6,7 @@ Colours are blue and orange, told apart also by readers who see no red or no gre
 
 import io
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from html import escape
 from typing import Any, Final
@@ -24,6 +25,9 @@ WIDE: Final = 7.2
 SQUARE: Final = 5.6
 """Widths in inches; an SVG inch has 72 points and scales with its page."""
 
+Drawing = Callable[[], tuple[Axes, str]]
+"""Draws in the house style when asked; returns the axes and the sentence that says what they show."""
+_PNG_DPI: Final = 200
 _FONTS: Final = "system-ui, -apple-system, 'Segoe UI', Helvetica, Arial, sans-serif"
 
 
@@ -71,14 +75,34 @@ class Frame:
         return figure.add_axes(box)
 
 
+def svg(drawn: Drawing) -> str:
+    """Return a drawing as one `<svg>` element, the same bytes each time, its title being read aloud for it."""
+    with styled():
+        axes, title = drawn()
+        return to_svg(axes, title)
+
+
+def png(drawn: Drawing) -> bytes:
+    """Return a drawing as PNG, for where no SVG is taken."""
+    with styled():
+        axes, _ = drawn()
+        written = io.BytesIO()
+        _figure(axes).savefig(written, format="png", dpi=_PNG_DPI, metadata={"Software": None})
+        return written.getvalue()
+
+
 def to_svg(axes: Axes, title: str) -> str:
     """Return the figure of `axes` as one `<svg>` element, the same bytes each time, `title` being read aloud for it."""
-    figure = axes.get_figure(root=True)
-    if figure is None:
-        raise ValueError("these axes are in no figure")
     written = io.StringIO()
-    figure.savefig(written, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+    _figure(axes).savefig(written, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
     text = written.getvalue()
     text = text[text.index("<svg") :].replace("'DejaVu Sans'", _FONTS)
     text = re.sub(r"<style.*?</style>", "", text)  # inside a page it would style the whole page
     return text.replace("<svg ", f'<svg role="img" aria-label="{escape(title)}" ', 1)
+
+
+def _figure(axes: Axes) -> Figure:
+    figure = axes.get_figure(root=True)
+    if figure is None:
+        raise ValueError("these axes are in no figure")
+    return figure

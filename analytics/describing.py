@@ -19,12 +19,13 @@ DIGITS: Final = 3
 class Spread:
     """A feature among some people: about how many have a value, its mean and standard deviation.
 
-    Of a feature that is 0 or 1 the mean is a share.
+    Of a feature that is 0 or 1 the mean is a share, from shown counts.
     """
 
     people: int
     mean: float
     deviation: float
+    is_share: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +57,14 @@ def _spread(values: NDArray[np.float64]) -> Spread | None:
         return None
     if set(np.unique(known)) <= {0.0, 1.0}:
         share = shown_share(int(known.sum()), len(known))
-        return None if share is None else Spread(people, _rounded(share), _rounded(math.sqrt(share * (1 - share))))
+        return (
+            None
+            if share is None
+            else Spread(people, _rounded(share), _rounded(math.sqrt(share * (1 - share))), is_share=True)
+        )
     if _stands_out(known):
         return None
-    return Spread(people, _rounded(float(known.mean())), _rounded(float(known.std(ddof=1))))
+    return Spread(people, _rounded(float(known.mean())), _rounded(float(known.std(ddof=1))), is_share=False)
 
 
 def _stands_out(known: NDArray[np.float64]) -> bool:

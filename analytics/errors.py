@@ -31,3 +31,7 @@ class FiguresError(AnalyticsError):
 
 class TrainingChildError(AnalyticsError):
     """The process that trains ended early; the message says with what, and what to look at before trying again."""
+
+
+class MarginsError(AnalyticsError):
+    """The table of a hospital's patients as a whole breaks a rule; correct the key that the message names."""

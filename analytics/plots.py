@@ -7,7 +7,7 @@ from typing import Final
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from analytics.chart import BLUE, FAINT, GREY, INK, ORANGE, SQUARE, WIDE, Frame, styled, to_svg
+from analytics.chart import BLUE, FAINT, GREY, INK, ORANGE, SQUARE, WIDE, Frame, svg
 from analytics.discrimination import Interval, RocPoint
 from analytics.evaluation import Comparison, Evaluation
 
@@ -23,66 +23,82 @@ def roc(evaluation: Evaluation) -> str:
 
     The other is the first comparison, or the baseline where there is none.
     """
+    return svg(lambda: draw_roc(evaluation))
+
+
+def draw_roc(evaluation: Evaluation) -> tuple[Axes, str]:
+    """Draw as `roc` does, for `analytics.chart` to write."""
     pair = (*evaluation.comparisons, evaluation.baseline)[0]
     title = _verdict(pair)
-    with styled():
-        axes = _SHARES.axes(title, f"The same {pair.people:,} people, nobody forecast by a model that saw them")
-        _shares(axes, "False alarms among people without the outcome", "Found among people with the outcome")
-        _diagonal(axes, "no better than chance")
-        _curve(axes, pair.roc, ORANGE)
-        _curve(axes, pair.model_roc, BLUE)
-        for height, name, area, colour in ((0.2, MODEL, pair.model, BLUE), (0.07, pair.name, pair.auroc, ORANGE)):
-            estimate = f"{name} {area.estimate:.3f}"
-            axes.text(0.98, height, estimate, color=colour, ha="right", fontweight="bold", fontsize=13)
-            axes.text(0.98, height - 0.045, f"AUROC, {_between(area)}", color=GREY, ha="right")
-        return to_svg(axes, title)
+    axes = _SHARES.axes(title, f"The same {pair.people:,} people, nobody forecast by a model that saw them")
+    _shares(axes, "False alarms among people without the outcome", "Found among people with the outcome")
+    _diagonal(axes, "no better than chance")
+    _curve(axes, pair.roc, ORANGE)
+    _curve(axes, pair.model_roc, BLUE)
+    for height, name, area, colour in ((0.2, MODEL, pair.model, BLUE), (0.07, pair.name, pair.auroc, ORANGE)):
+        estimate = f"{name} {area.estimate:.3f}"
+        axes.text(0.98, height, estimate, color=colour, ha="right", fontweight="bold", fontsize=13)
+        axes.text(0.98, height - 0.045, f"AUROC, {_between(area)}", color=GREY, ha="right")
+    return axes, title
 
 
 def calibration(evaluation: Evaluation) -> str:
     """Draw what came of tenths of predicted risk against what was forecast for them."""
+    return svg(lambda: draw_calibration(evaluation))
+
+
+def draw_calibration(evaluation: Evaluation) -> tuple[Axes, str]:
+    """Draw as `calibration` does, for `analytics.chart` to write."""
     groups = evaluation.calibration.groups
     title = _promise([abs(group.predicted - group.observed.estimate) for group in groups])
-    with styled():
-        axes = _SHARES.axes(title, "On average over tenths of people by forecast risk; 95% intervals")
-        _shares(axes, "Forecast risk", "What happened")
-        _diagonal(axes, "as forecast")
-        for group in groups:
-            _whisker(axes, (group.predicted, group.predicted), (group.observed.low, group.observed.high), BLUE)
-            _dot(axes, group.predicted, group.observed.estimate, BLUE)
-        return to_svg(axes, title)
+    axes = _SHARES.axes(title, "On average over tenths of people by forecast risk; 95% intervals")
+    _shares(axes, "Forecast risk", "What happened")
+    _diagonal(axes, "as forecast")
+    for group in groups:
+        _whisker(axes, (group.predicted, group.predicted), (group.observed.low, group.observed.high), BLUE)
+        _dot(axes, group.predicted, group.observed.estimate, BLUE)
+    return axes, title
 
 
 def importance(evaluation: Evaluation, titles: Mapping[str, str]) -> str:
     """Draw what the forecasts rest on; `titles` gives each feature's name in plain words."""
+    return svg(lambda: draw_importance(evaluation, titles))
+
+
+def draw_importance(evaluation: Evaluation, titles: Mapping[str, str]) -> tuple[Axes, str]:
+    """Draw as `importance` does, for `analytics.chart` to write."""
     uses = evaluation.features[:SHOWN_FEATURES][::-1]
     title = f"Forecasts rest most on: {titles.get(uses[-1].name, uses[-1].name)}"
     frame = Frame(width=WIDE, height=1.15 + 0.31 * len(uses), left=2.5, bottom=0.2, right=0.7)
-    with styled():
-        axes = frame.axes(title, f"Mean size of a feature's part in a forecast, in log-odds; {_of(uses, evaluation)}")
-        axes.barh(range(len(uses)), [use.contribution for use in uses], color=BLUE, height=0.62)
-        for place, use in enumerate(uses):
-            _value(axes, use.contribution, place, f"{use.contribution:.2f}")
-        axes.set_yticks(range(len(uses)), [titles.get(use.name, use.name) for use in uses], color=INK)
-        axes.set(xticks=[], ylim=(-0.5, len(uses) - 0.5))
-        axes.tick_params(axis="y", length=0)
-        axes.spines[["left", "bottom"]].set_visible(False)
-        return to_svg(axes, title)
+    axes = frame.axes(title, f"Mean size of a feature's part in a forecast, in log-odds; {_of(uses, evaluation)}")
+    axes.barh(range(len(uses)), [use.contribution for use in uses], color=BLUE, height=0.62)
+    for place, use in enumerate(uses):
+        _value(axes, use.contribution, place, f"{use.contribution:.2f}")
+    axes.set_yticks(range(len(uses)), [titles.get(use.name, use.name) for use in uses], color=INK)
+    axes.set(xticks=[], ylim=(-0.5, len(uses) - 0.5))
+    axes.tick_params(axis="y", length=0)
+    axes.spines[["left", "bottom"]].set_visible(False)
+    return axes, title
 
 
 def discrimination(evaluation: Evaluation) -> str:
     """Draw AUROC with intervals: the model beside each other forecast, each pair on the same people."""
+    return svg(lambda: draw_discrimination(evaluation))
+
+
+def draw_discrimination(evaluation: Evaluation) -> tuple[Axes, str]:
+    """Draw as `discrimination` does, for `analytics.chart` to write."""
     pairs = (*evaluation.comparisons, evaluation.baseline)
     title = _verdict(pairs[0])
     frame = Frame(width=WIDE, height=1.45 + 1.15 * len(pairs), left=1.75, bottom=0.5, right=1.9)
-    with styled():
-        axes = frame.axes(title, "AUROC with 95% intervals; 0.5 is chance, 1 is perfect")
-        for place, pair in enumerate(pairs):
-            _pair(axes, 3 * place, pair, GREY if pair is evaluation.baseline else ORANGE)
-        axes.set(ylim=(3 * len(pairs) - 0.6, -0.4), yticks=[])
-        axes.margins(x=0.08)
-        axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
-        axes.spines["left"].set_visible(False)
-        return to_svg(axes, title)
+    axes = frame.axes(title, "AUROC with 95% intervals; 0.5 is chance, 1 is perfect")
+    for place, pair in enumerate(pairs):
+        _pair(axes, 3 * place, pair, GREY if pair is evaluation.baseline else ORANGE)
+    axes.set(ylim=(3 * len(pairs) - 0.6, -0.4), yticks=[])
+    axes.margins(x=0.08)
+    axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
+    axes.spines["left"].set_visible(False)
+    return axes, title
 
 
 def _pair(axes: Axes, top: float, pair: Comparison, colour: str) -> None:

@@ -60,36 +60,41 @@ def measure() -> Iterator[Figure]:
 
 
 def gate_over(
-    people: int, store: Store | None = None, vault: Vault | None = None, *, refused_one_in: int = _PERMIT_NINE_IN
+    people: int,
+    store: Store | None = None,
+    vault: Vault | None = None,
+    *,
+    refused_one_in: int = _PERMIT_NINE_IN,
+    study: Study = _STUDY,
 ) -> ConsentGate:
     """Return a gate over invented people; their consents are put straight into the book, which opens none.
 
-    Of `refused_one_in` people one has stopped; 0 is nobody.
+    Of `refused_one_in` people one has stopped; 0 is nobody. Everybody allows all that `study` asks for.
     """
     domain = SigningDomain(1, Address(bytes(20)))
     book = ConsentBook(domain, lambda _digest, _signature: None, vault)  # type: ignore[arg-type]  # nothing is unsealed
     projection = LedgerProjection(ProjectionSeal(bytes(32)))
     for number in range(people):
-        _add(book, projection, number, stopped=refused_one_in > 0 and number % refused_one_in == 0)
+        _add(book, projection, study, number, stopped=refused_one_in > 0 and number % refused_one_in == 0)
     projection.head = ProjectionHead(_HEAD, _HEAD, bytes(32), matches=True, read_at=_HEAD.time)
     gc.freeze()
     log = Log("bench", None, None)  # type: ignore[arg-type]  # nothing is signed
-    return ConsentGate(store, log, book, projection, _STUDY, lambda: NOW, 10**9)  # type: ignore[arg-type]  # or no store
+    return ConsentGate(store, log, book, projection, study, lambda: NOW, 10**9)  # type: ignore[arg-type]  # or no store
 
 
-def _add(book: ConsentBook, projection: LedgerProjection, number: int, *, stopped: bool) -> None:
+def _add(book: ConsentBook, projection: LedgerProjection, study: Study, number: int, *, stopped: bool) -> None:
     subject, commitment = SubjectId(f"{number:032x}"), number.to_bytes(32)
     patient = Address(commitment[-20:])
     terms = Terms(
         subject=subject,
-        study=_STUDY.reference,
+        study=study.reference,
         data_use=DataUse(health_research=True),
-        operations=_STUDY.operations,
-        categories=_STUDY.required | _STUDY.optional,
+        operations=study.operations,
+        categories=study.required | study.optional,
         window=Window(),
         expires=_UNTIL,
         language="en",
-        text_hash=_STUDY.text_hash,
+        text_hash=study.text_hash,
     )
     book.enrolments[subject] = patient
     entry = BookEntry(

@@ -51,7 +51,7 @@ def measure() -> Iterator[Figure]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Ward:
+class Ward:
     """A vault with its records database."""
 
     store: SqlStore
@@ -60,7 +60,8 @@ class _Ward:
 
 
 @contextmanager
-def _ward(fresh: Fresh) -> Iterator[_Ward]:
+def opened_ward(fresh: Fresh) -> Iterator[Ward]:
+    """Make a vault with both its databases, of the kind that `fresh` makes."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         records, keys = open_records(fresh()), open_keys(fresh())
@@ -68,14 +69,14 @@ def _ward(fresh: Fresh) -> Iterator[_Ward]:
         migrations.upgrade(keys, "keys")
         root = PassphraseFile.create(folder / "root.json", b"measured", Cost(1, 1, 8))
         tree = KeyTree.create(keys, root, [folder / "a", folder / "b"], "measured")
-        yield _Ward(SqlStore(records), Vault("measured", tree), folder)
+        yield Ward(SqlStore(records), Vault("measured", tree), folder)
         records.dispose()
         keys.dispose()
 
 
 def _deposits(suffix: str, fresh: Fresh) -> Iterator[Figure]:
     on = _DATABASE[suffix]
-    with _ward(fresh) as ward:
+    with opened_ward(fresh) as ward:
         ratio, per_second = _deposit_ratio(ward, fresh, _mixed(_people()))
         yield _deposited(f"vault.deposit_ratio{suffix}", ratio, f"persons mixed, no names, {on}")
         yield Figure(
@@ -86,10 +87,10 @@ def _deposits(suffix: str, fresh: Fresh) -> Iterator[Figure]:
             "the same deposits: keys unwrapped, sealed, stored, committed",
         )
         yield from _reads(suffix, ward)
-    with _ward(fresh) as ward:
+    with opened_ward(fresh) as ward:
         ratio, _ = _deposit_ratio(ward, fresh, _grouped(_people()))
         yield _deposited(f"vault.deposit_ratio_grouped{suffix}", ratio, f"person after person, no names, {on}")
-    with _ward(fresh) as ward:
+    with opened_ward(fresh) as ward:
         ratio, _ = _deposit_ratio(ward, fresh, [_named(n, d) for n, d in enumerate(_grouped(_people()))])
         yield _deposited(f"vault.deposit_ratio_named{suffix}", ratio, f"person after person, names looked up, {on}")
 
@@ -129,7 +130,7 @@ def _named(number: int, deposit: Deposit) -> Deposit:
     return Deposit(deposit.subject, deposit.category, deposit.content, f"Observation/{number}")
 
 
-def _deposit_ratio(ward: _Ward, fresh: Fresh, deposits: Sequence[Deposit]) -> tuple[float, float]:
+def _deposit_ratio(ward: Ward, fresh: Fresh, deposits: Sequence[Deposit]) -> tuple[float, float]:
     """Return how much longer deposits take than inserts, and how many deposits are made in a second."""
     ward.vault.enrol(list({deposit.subject for deposit in deposits}))
     plain = open_records(fresh())
@@ -159,7 +160,7 @@ def _insert(engine: Engine, rows: Sequence[SealedRecord]) -> None:
         cursor.close()
 
 
-def _reads(suffix: str, ward: _Ward) -> Iterator[Figure]:
+def _reads(suffix: str, ward: Ward) -> Iterator[Figure]:
     _settle(ward)
     gate = gate_over(PEOPLE, ward.store, ward.vault, refused_one_in=0)
     save_projection(gate, ward.store, list(gate.projection.rows.values()))
@@ -197,7 +198,7 @@ def _reads(suffix: str, ward: _Ward) -> Iterator[Figure]:
     )
 
 
-def _settle(ward: _Ward) -> None:
+def _settle(ward: Ward) -> None:
     """Let the database come to rest after so many writes, for both that are compared."""
     if ward.store.engine.dialect.name == "postgresql":
         with ward.store.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
@@ -206,7 +207,7 @@ def _settle(ward: _Ward) -> None:
 
 
 def _keys(suffix: str, fresh: Fresh) -> Iterator[Figure]:
-    with _ward(fresh) as small, _ward(fresh) as large:
+    with opened_ward(fresh) as small, opened_ward(fresh) as large:
         victims = [secrets.token_hex(16) for _ in range(ERASURES)]
         small.vault.enrol([*victims, secrets.token_hex(16)])
         large.vault.enrol([*victims, *(secrets.token_hex(16) for _ in range(PATIENTS))])
@@ -233,13 +234,13 @@ def _keys(suffix: str, fresh: Fresh) -> Iterator[Figure]:
         )
 
 
-def _shredding(ward: _Ward, subject: str) -> float:
+def _shredding(ward: Ward, subject: str) -> float:
     begun = time.perf_counter()
     assert ward.vault.keys.shred([subject]) == 1
     return time.perf_counter() - begun
 
 
-def _turning(ward: _Ward) -> float:
+def _turning(ward: Ward) -> float:
     backups = ward.folder / "backups"
     backups.mkdir(exist_ok=True)
     begun = time.perf_counter()

@@ -12,10 +12,17 @@
 | `CONSENTRY_RECORDS` | the records database's URL, `postgresql://…` or `sqlite:///…`; unset, the folder's own file |
 | `CONSENTRY_KEYS` | the keys database's URL, which is another one; unset, the folder's own file |
 | `CONSENTRY_RPC` | where an installation on a node finds it: an `http` or `https` URL |
+| `CONSENTRY_COUNT_EPSILON` | epsilon of the noise in one disclosed count, at most 1 (0.5) |
+| `CONSENTRY_COUNT_BUDGET` | epsilon of all that a study is told within one period, at most 10 (3) |
+| `CONSENTRY_COUNT_PERIOD` | seconds for which an answer holds, and after which what was spent is free again (2592000) |
+| `CONSENTRY_PREDICTIONS_AN_HOUR` | how many predictions one requester may ask for in any hour (100) |
+| `CONSENTRY_RELEASE_CHANGES` | after how many people left a study's release it is trained anew (10) |
+| `CONSENTRY_RELEASE_DAYS` | how many days after the first of them left it is trained anew all the same (30) |
 | `CONSENTRY_CONFIRMATIONS` | after how many blocks one is final there; unset, what the node itself calls finalized |
 """
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -67,6 +74,12 @@ class Settings:
     rpc: str = field(default="", repr=False)
     confirmations: int | None = None
     databases: Databases = FILES
+    count_epsilon: float = 0.5
+    count_budget: float = 3.0
+    count_period: int = 30 * 86400
+    predictions_an_hour: int = 100
+    release_changes: int = 10
+    release_days: int = 30
 
     @classmethod
     def read(cls, home: Path, environment: Mapping[str, str] = os.environ) -> Self:
@@ -86,6 +99,12 @@ class Settings:
             rpc=_rpc(environment),
             confirmations=_whole(environment, "CONSENTRY_CONFIRMATIONS", 0) if confirmations else None,
             databases=Databases.read(environment),
+            count_epsilon=_decimal(environment, "CONSENTRY_COUNT_EPSILON", 0.5, 1),
+            count_budget=_decimal(environment, "CONSENTRY_COUNT_BUDGET", 3, 10),
+            count_period=_whole(environment, "CONSENTRY_COUNT_PERIOD", 30 * 86400),
+            predictions_an_hour=_whole(environment, "CONSENTRY_PREDICTIONS_AN_HOUR", 100),
+            release_changes=_whole(environment, "CONSENTRY_RELEASE_CHANGES", 10, least=1),
+            release_days=_whole(environment, "CONSENTRY_RELEASE_DAYS", 30, 3650),
         )
 
 
@@ -94,11 +113,18 @@ def max_staleness(environment: Mapping[str, str] = os.environ) -> int:
     return _whole(environment, "CONSENTRY_MAX_STALENESS", 120)
 
 
-def _whole(environment: Mapping[str, str], name: str, default: int, most: int = 2**31) -> int:
+def _whole(environment: Mapping[str, str], name: str, default: int, most: int = 2**31, *, least: int = 0) -> int:
     text = environment.get(name) or str(default)
-    if not (text.isascii() and text.isdecimal() and len(text) < len(str(2**31)) and int(text) <= most):
-        raise SettingsError(f"{name} is a whole number, at most {most}: correct it")
+    if not (text.isascii() and text.isdecimal() and len(text) < len(str(2**31)) and least <= int(text) <= most):
+        raise SettingsError(f"{name} is a whole number from {least} to {most}: correct it")
     return int(text)
+
+
+def _decimal(environment: Mapping[str, str], name: str, default: float, most: int) -> float:
+    text = environment.get(name) or str(default)
+    if not (re.fullmatch(r"[0-9]{1,3}(\.[0-9]{1,6})?", text) and 0 < float(text) <= most):
+        raise SettingsError(f"{name} is a decimal number above 0 and at most {most}: correct it")
+    return float(text)
 
 
 def _rpc(environment: Mapping[str, str]) -> str:

@@ -13,6 +13,7 @@ Both databases come from `migrations.upgrade`. The vault knows nothing of why a 
 """
 
 from vault.deposits import Deposit, Deposited, Outcome, always
+from vault.derived import Derivation, Derived, Unkept
 from vault.epoch import EpochSeal, KeyEncryptionKey
 from vault.errors import (
     DecryptionError,
@@ -48,6 +49,8 @@ __all__ = [
     "DecryptionError",
     "Deposit",
     "Deposited",
+    "Derivation",
+    "Derived",
     "EpochKeyLostError",
     "EpochNotDestroyedError",
     "EpochSeal",
@@ -75,6 +78,7 @@ __all__ = [
     "ReplicaMissingError",
     "State",
     "Turned",
+    "Unkept",
     "Vault",
     "VaultError",
     "WrongPassphraseError",

@@ -18,6 +18,7 @@ from vault.deposits import ID_BYTES, Deposit, Deposited, Outcome, SubjectSeal, S
 from vault.errors import DecryptionError
 from vault.places import attachment_place
 from vault.sealing import seal_ready, unseal_ready
+from vault.sql.derived import drop_derived
 from vault.sql.parts import SealedPart, add_part, count_parts, delete_parts, part_at
 from vault.sql.records import SealedRecord, add_records, newest_versions, supersede
 
@@ -45,6 +46,7 @@ def attach(
         delete_parts(connection, seal.subject, record_id, version)
         return Deposited(record_id, former.version, Outcome.UNCHANGED)
     supersede(connection, [former] if former else [])
+    drop_derived(connection, [seal.subject])
     add_records(connection, [header])
     return Deposited(record_id, version, Outcome.REPLACED if former else Outcome.STORED)
 

@@ -13,6 +13,7 @@ from vault.cobblestone import SALT_BYTES, MessageKey
 from vault.epoch import PatientKey, SubKey
 from vault.places import record_places
 from vault.sealing import FORMAT, unseal_ready
+from vault.sql.derived import drop_derived
 from vault.sql.records import Place, SealedRecord, State, add_records, newest_versions, supersede
 
 ID_BYTES: Final = 16
@@ -174,6 +175,7 @@ def store(
     taken = [intake.take(deposit, record_id) for deposit, record_id in zip(deposits, ids, strict=True)]
     supersede(connection, intake.replaced)
     if intake.new:
+        drop_derived(connection, (deposit.subject for deposit, _, _ in intake.new))
         add_records(connection, intake.sealed(seals))
     return taken
 

@@ -65,6 +65,10 @@ class PatientKey:
         """Return the 32-byte key for one use (HKDF-Expand of K_p with the use as label)."""
         return _first_block(self.secret, _LABELS[use])[:KEY_BYTES]
 
+    def expand(self, label: bytes) -> bytes:
+        """Return 64 bytes that belong to a label (HKDF-Expand of K_p); no two uses have labels in common."""
+        return _first_block(self.secret, label)
+
     def check(self) -> bytes:
         """Return the 16-byte key-check value: it tells this key from another and gives nothing of it away."""
         return check_value(self.secret)

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from vault import sealing
 from vault.attachments import attach, stream_of
 from vault.deposits import Deposit, Deposited, SubjectSeal, Supersedes, always, store
+from vault.derived import Derivation, Derived, Deriving, Unkept, keep
 from vault.epoch import SubKey
 from vault.errors import RecordNotFoundError
 from vault.gate import Access, Admitted, Gate, Refused
@@ -75,10 +76,27 @@ class Vault:
         subjects' records are in memory at a time. On the way it raises `KeyNotFoundError`, also for who was shredded
         meanwhile, and `DecryptionError` for a record that was moved or altered.
         """
-        asked = list(dict.fromkeys(subjects))
-        admission = gate.admit(asked, access)
-        admitted = {subject: cut_down(admission.get(subject), access) for subject in asked}
-        return self._stream(connection, {subject: answer for subject, answer in admitted.items() if answer})
+        return self._stream(connection, _admitted(gate, access, subjects))
+
+    def derive(
+        self, connection: Connection, gate: Gate, access: Access, subjects: Sequence[str], derivation: Derivation
+    ) -> Iterator[Derived]:
+        """Ask the gate as `read` does, once and for all; then stream what is derived of each who was admitted.
+
+        A row that was kept for exactly what was admitted is opened, and no record of that person; for anyone else the
+        records are opened and the row is made. A row that was made just now is in `unkept`: give it to `keep_derived`.
+        Raises as `read` does, and what `derivation.make` raises.
+        """
+        deriving = Deriving(self.tenant, derivation, _admitted(gate, access, subjects))
+        return self._derived(connection, deriving)
+
+    def keep_derived(self, connection: Connection, rows: Sequence[Unkept]) -> int:
+        """Store rows that `derive` made, less those whose subject got a record since, or was shredded; say how many.
+
+        No other transaction may deposit for these subjects, or shred them, meanwhile.
+        """
+        batches = list(in_batches(rows))
+        return sum(keep(connection, self._living(batch), batch) for batch in batches)
 
     def history(self, connection: Connection, gate: Gate, access: Access, subject: str) -> History | Refused:
         """Ask the gate, then return every version of one subject's records, superseded and withdrawn ones too.
@@ -164,11 +182,11 @@ class Vault:
         return hmac.digest(self.keys.unwrap([subject])[subject].sub_key(SubKey.COMMIT), message, "sha256")
 
     def among(self, connection: Connection, subjects: Collection[str]) -> set[str]:
-        """Return those of these subjects of whom a sealed record lies here, whether or not it opens."""
+        """Return those of these subjects of whom a sealed record or derived row lies here, whether or not it opens."""
         return subjects_among(connection, subjects)
 
     def shred(self, connection: Connection, subjects: Sequence[str]) -> int:
-        """Delete the subjects' records here, and their wrapped keys at once, whether or not you commit.
+        """Delete the subjects' records and derived rows here and their wrapped keys at once, whether or not you commit.
 
         Returns how many keys died; asked again, none. Copies made before still hold a wrapped key: they die when the
         epoch does (`KeyTree.turn`). From then on no copy of either database, past or present, opens these records with
@@ -185,6 +203,15 @@ class Vault:
             for few in in_batches(batch, AT_ONCE):
                 yield from openings(connection, [keys[subject] for subject in few], admitted)
 
+    def _derived(self, connection: Connection, deriving: Deriving) -> Iterator[Derived]:
+        for batch in in_batches(list(deriving.admitted)):
+            keys = self.keys.unwrap(batch)
+            yield from deriving.stream(connection, {subject: keys[subject] for subject in batch})
+
+    def _living(self, rows: Sequence[Unkept]) -> set[str]:
+        subjects = {unkept.row.subject for unkept in rows}
+        return subjects - self.keys.keyless(subjects)
+
     def _seals(self, subjects: Sequence[str]) -> dict[str, SubjectSeal]:
         keys = self.keys.unwrap(list(dict.fromkeys(subjects)))
         return {subject: SubjectSeal(self.tenant, subject, key) for subject, key in keys.items()}
@@ -195,6 +222,14 @@ class Vault:
 
     def _part(self, subject: str, label: str, context: bytes) -> bytes:
         return part_place(self.tenant, subject, label, context)
+
+
+def _admitted(gate: Gate, access: Access, subjects: Sequence[str]) -> dict[str, Admitted]:
+    """Ask the gate for all subjects at once; return who may be read, in their order, and what of them."""
+    asked = list(dict.fromkeys(subjects))
+    admission = gate.admit(asked, access)
+    admitted = {subject: cut_down(admission.get(subject), access) for subject in asked}
+    return {subject: answer for subject, answer in admitted.items() if answer}
 
 
 def _refusal(answer: Admitted | Refused | None) -> Refused:

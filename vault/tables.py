@@ -35,6 +35,15 @@ vault_parts = Table(
     sqlite_with_rowid=False,
 )
 
+vault_derived = Table(
+    "vault_derived",
+    records_metadata,
+    Column("subject", String, primary_key=True),
+    Column("derived_id", String(32), primary_key=True),
+    Column("sealed", LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 key_epochs = Table(
     "key_epochs",
     keys_metadata,

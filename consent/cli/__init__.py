@@ -8,11 +8,11 @@ from typing import Annotated
 
 import typer
 
-from consent.cli import people_commands, upkeep_commands
+from consent.cli import people_commands, serving_commands, study_commands, upkeep_commands
 from consent.cli.app import Home, app, arrange
 from consent.cli.errors import told
 
-__all__ = ["app", "main", "people_commands", "upkeep_commands"]
+__all__ = ["app", "main", "people_commands", "serving_commands", "study_commands", "upkeep_commands"]
 
 Port = Annotated[int, typer.Option(min=1, max=65535)]
 DEMO_HOME = Path("var/demo")

@@ -8,11 +8,12 @@ import typer
 PARTS: Final = {
     "Begin": ("demo", "init", "deploy"),
     "Run": ("serve", "ledger", "worker", "web"),
-    "Records and people": ("import", "attach", "consents", "stop", "request", "access"),
+    "Records and people": ("import", "attach", "consents", "stop", "prefer", "request", "access"),
     "Erasure": ("erase", "erasures", "hold", "holds", "lift", "enrol", "identify"),
     "Keep it well": ("doctor", "backup", "restore", "upgrade", "epoch", "rotate"),
     "Operators": ("operator", "approve"),
-    "Studies and audit": ("train", "jobs", "cancel", "verify"),
+    "Predictions": ("predict", "aggregate"),
+    "Studies and audit": ("count", "train", "jobs", "cancel", "releases", "model", "verify"),
 }
 """Every command, in the order in which `--help` lists them."""
 

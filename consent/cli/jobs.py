@@ -16,15 +16,19 @@ from rich.table import Column, Table
 from consent import wiring
 from consent.adapters.logging_json import configure, logger
 from consent.adapters.sql import SqlStore
-from consent.domain.errors import JobError, RecordsUnavailableError
+from consent.domain.errors import ConsentError, JobError, RecordsUnavailableError
 from consent.domain.hashing import Json
 from consent.ports import Job, JobState
 from consent.services.studies.training_job import training_job
 from consent.services.working import Attempt, Worker
 from consent.settings import Databases, Settings, SettingsError
+from consent.wiring import Installation
+from vault import VaultError
 
 POLL_SECONDS: Final = 1.0
 WATCH_SECONDS: Final = 0.2
+LOOK_SECONDS: Final = 600.0
+"""How often a worker looks whether a release is due to be trained anew."""
 
 
 class JobEndedError(JobError):
@@ -40,9 +44,22 @@ def work(home: Path) -> None:
     with wiring.opened(Settings.read(home)) as installation:
         logger().info("worker runs")
         worker = wiring.worker(installation, _say, stopping.is_set)
+        look_at = time.monotonic()
         while not stopping.is_set():
+            if time.monotonic() >= look_at:
+                look_at = time.monotonic() + LOOK_SECONDS
+                _look(installation)
             stopping.wait(_step(worker))
         logger().info("worker stops")
+
+
+def _look(installation: Installation) -> None:
+    """Queue the trainings of releases that are due; what is in the way is there at the next look too, or gone."""
+    try:
+        if queued := installation.releasing.queue_due():
+            logger().info("releases due", count=len(queued))
+    except (ConsentError, VaultError) as error:
+        logger().warning("releases not looked at", error=error)
 
 
 def _step(worker: Worker) -> float:

@@ -186,3 +186,16 @@ def stop(
     from consent.cli.stops import stop as run
 
     run(home, subject, identifier, consent or [])
+
+
+@app.command()
+def prefer(
+    home: Home,
+    counted: Annotated[bool, typer.Option("--counted/--not-counted", help="Whether they allow being counted.")],
+    subject: Subject = "",
+    identifier: Identifier = "",
+) -> None:
+    """Write down whether a person allows being counted for studies; who never said so is not."""
+    from consent.cli.stops import prefer as run
+
+    run(home, subject, identifier, counted=counted)

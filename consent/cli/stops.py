@@ -1,4 +1,4 @@
-"""`consentry consents` and `consentry stop`: what one person allows, and its end, with chain and node down or up."""
+"""`consentry consents`, `stop` and `prefer`: what one person allows, and its end, with chain and node down or up."""
 
 import json
 import sys
@@ -44,6 +44,14 @@ def stop(home: Path, subject: str, identifier: str, consents: list[str]) -> None
         sys.stdout.flush()
     told = f"Stopped now: {len(receipts)}. The chain follows within a day; keep the receipts."
     Console(stderr=True).print(told if receipts else "Nothing to stop: no consent of this person runs.", soft_wrap=True)
+
+
+def prefer(home: Path, subject: str, identifier: str, *, counted: bool) -> None:
+    """Write down whether a person allows being counted; the log says that the operator did."""
+    with wiring.opened(Settings.read(home)) as installation:
+        person = person_of(installation, subject, identifier)
+        installation.preferences.prefer([person], wiring.utc_now(), counted=counted, by="operator")
+    Console().print("From now on they are counted." if counted else "From now on they are not counted.")
 
 
 def person_of(installation: Installation, subject: str, identifier: str) -> SubjectId:

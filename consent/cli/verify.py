@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from consent.services.auditing import (
     Replayed,
     audit_acts,
     audit_chain,
+    audit_envelope,
     audit_identity,
     audit_known_checkpoint,
     audit_log,
@@ -56,13 +57,18 @@ class Held:
 
 def run(home: Path, held: Held, rpc: str = "") -> None:
     """Print each finding; exit 6 naming the first that does not hold."""
-    console = Console()
     with wiring.opened_for_audit(home, rpc, Databases.read()) as room:
-        findings = []
-        for finding in _findings(room, held):
-            line = f"{VERDICTS[finding.holds]}  {finding.name:<21} {finding.seen}"
-            console.print(line, highlight=False, soft_wrap=True)
-            findings.append(finding)
+        told(_findings(room, held))
+
+
+def told(found: Iterable[Finding]) -> None:
+    """Print findings as they come; exit 6 naming the first that does not hold."""
+    console = Console()
+    findings = []
+    for finding in found:
+        line = f"{VERDICTS[finding.holds]}  {finding.name:<21} {finding.seen}"
+        console.print(line, highlight=False, soft_wrap=True)
+        findings.append(finding)
     failed = [finding for finding in findings if finding.holds is False]
     if failed:
         sys.stderr.write(f"consentry: {failed[0].name} does not hold; {len(failed)} of {len(findings)} checks fail\n")
@@ -89,6 +95,7 @@ def _findings(room: AuditRoom, held: Held) -> Iterator[Finding]:
         yield Finding("receipts", holds=None, seen="no whole receipt was given")
     evidence = [_evidence(path) for path in held.evidence]
     for one in evidence:
+        yield audit_envelope(one, room.public_key, room.verify)
         yield from audit_release(one, chain, room.ledger, len(acts.erased))
     yield from audit_missing(acts, evidence)
 

@@ -14,7 +14,8 @@ from typing import Any
 
 from rich.console import Console
 
-from analytics import Dictionary, Model, Parameters, fit
+from analytics import Dictionary, Model, Parameters
+from analytics.apart import fit_apart
 from consent import wiring
 from consent.adapters.chain_store import require_unlocked
 from consent.adapters.fhir import read
@@ -32,7 +33,7 @@ from consent.domain.request_file import RequestFile
 from consent.domain.study import Study
 from consent.domain.subject_request import RequestAction, SubjectRequest
 from consent.domain.terms import Category, Operation, StudyReference, SubjectId, Window
-from consent.services.auditing import Evidence, audit_chain, audit_release, rows_without_consent
+from consent.services.auditing import Evidence, audit_chain, audit_envelope, audit_release, rows_without_consent
 from consent.services.received import ReceivedResource
 from consent.services.relayer import Published
 from consent.services.studies.serving import ModelRefusedError, load_active
@@ -260,12 +261,12 @@ def _retrain(story: Story, installation: LedgerRoom, stopped: Sequence[SubjectId
     first = _trained(story.first)
     second = _train(story, installation, "The next release leaves them out")
     gone = set(stopped)
-    never_known = fit([row.row for row in first.rows if row.subject not in gone], _parameters(story))
+    never_known = fit_apart([row.row for row in first.rows if row.subject not in gone], _parameters(story))
     still_there = sum(row.subject in gone for row in second.rows)
     story.summary |= {
         "rows_after_stop": len(second.rows),
         "stopped_in_training": still_there,
-        "unlearning_byte_identical": never_known.to_bytes() == second.stored.model,
+        "unlearning_byte_identical": never_known == second.stored.model,
         "model_sha256_after_stop": second.manifest.model,
     }
     return second
@@ -338,6 +339,7 @@ def _audit(story: Story) -> None:
             chain, history = audit_chain(room.ledger)
             findings = [history]
             for evidence in story.evidence:
+                findings.append(audit_envelope(evidence, room.public_key, room.verify))
                 findings += audit_release(evidence, chain, room.ledger)
         wrong = sum(rows_without_consent(evidence, chain) for evidence in story.evidence)
         story.summary |= {

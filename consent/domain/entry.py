@@ -32,6 +32,11 @@ class Action(StrEnum):
     KEYS = "keys"
     LEDGER = "ledger"
     OPERATOR = "operator"
+    PREDICT = "predict"
+    EXPORT = "export"
+    PREFER = "prefer"
+    COUNT = "count"
+    REVIEW = "review"
 
 
 PERMIT = "PERMIT"
@@ -44,7 +49,7 @@ class Entry:
 
     Attributes:
         time: Unix seconds.
-        actor: who did it: `operator`, `patient` or `study:<id>`.
+        actor: who did it: `operator`, `patient`, `treating:<name>` or `study:<id>`.
         action: what it is about.
         verdict: `PERMIT`, the name of a refusal's `Reason`, or a state such as `FINAL`.
         subject: whom it concerns, if one person.

@@ -7,7 +7,8 @@ Every training row is named by a leaf, SHA-256 Merkle (RFC 6962) over the leaves
 The salt is random, so that a leaf says nothing until its opening is shown; openings are sealed under each person's key.
 The row enters as the HMAC-SHA256 of its hash under a key of the person's own, so that evidence joins no clinical row to
 an address.
-`Manifest.hash()` is the SHA-256 of the RFC 8785 JSON and stands on chain beside the model's.
+`Manifest.hash()` is the SHA-256 of the RFC 8785 JSON and stands on chain beside the model's. The same bytes are signed
+by the log key in an envelope (`dsse.py`). Version 1 named neither cohort nor evaluation, and had no envelope.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,7 +24,9 @@ ADDRESS_BYTES: Final = 20
 OPENING_BYTES: Final = 3 * HASH_BYTES + ADDRESS_BYTES
 _WHOLE_BELOW: Final = 2**53
 """JSON's whole numbers are exact below this (RFC 8785)."""
-_HEX_DIGITS: Final = {"registry": 40, "block_hash": 64, "rows_root": 64, "dictionary": 64, "model": 64}
+_HASHES: Final = ("block_hash", "rows_root", "dictionary", "model", "cohort", "evaluation")
+_HEX_DIGITS: Final = {"registry": 40} | dict.fromkeys(_HASHES, 64)
+_NEW_IN_2: Final = {"cohort", "evaluation"}
 
 
 class InvalidManifestError(ConsentError):
@@ -79,6 +82,8 @@ class Manifest:
         parameters: of the training, seed included.
         code: names and versions of the software that computed the model.
         model: SHA-256 of the model's bytes.
+        cohort: SHA-256 of the cohort's canonical JSON; empty in version 1, as is the next.
+        evaluation: SHA-256 of the evaluation's canonical JSON.
     """
 
     study: str
@@ -94,10 +99,17 @@ class Manifest:
     parameters: Mapping[str, Json]
     code: Mapping[str, str]
     model: str
+    cohort: str = ""
+    evaluation: str = ""
+
+    @property
+    def version(self) -> int:
+        """1 for a manifest that names neither cohort nor evaluation, else 2."""
+        return 2 if self.cohort or self.evaluation else 1
 
     def to_json(self) -> dict[str, Json]:
         """Return the manifest as JSON values."""
-        return {"version": 1} | {name: getattr(self, name) for name in self.__slots__}
+        return {"version": self.version} | {name: getattr(self, name) for name in _fields(self.version)}
 
     def to_bytes(self) -> bytes:
         """Return the canonical JSON (RFC 8785)."""
@@ -109,13 +121,21 @@ class Manifest:
 
     @classmethod
     def from_json(cls, value: Json) -> "Manifest":
-        """Read a manifest back; raise `InvalidManifestError` unless the fields are exactly those of version 1."""
-        if not isinstance(value, Mapping) or set(value) != {"version", *cls.__slots__} or value["version"] != 1:
-            raise InvalidManifestError("a manifest of version 1 has exactly the published fields")
-        for name in cls.__slots__:
+        """Read a manifest back; raise `InvalidManifestError` unless the fields are exactly those of its version."""
+        version = value.get("version") if isinstance(value, Mapping) else None
+        if type(version) is not int or version not in {1, 2}:
+            raise InvalidManifestError("a manifest is an object of version 1 or 2: a newer consentry may read it")
+        names = _fields(version)
+        if not isinstance(value, Mapping) or set(value) != {"version", *names}:
+            raise InvalidManifestError(f"a manifest of version {version} has exactly the published fields")
+        for name in names:
             if not _is_sound(name, value[name]):
                 raise InvalidManifestError(f"the manifest's field {name} is of the wrong kind")
-        return cls(**{name: value[name] for name in cls.__slots__})  # type: ignore[arg-type]  # checked above
+        return cls(**{name: value[name] for name in names})  # type: ignore[arg-type]  # checked above
+
+
+def _fields(version: int) -> list[str]:
+    return [name for name in Manifest.__slots__ if version > 1 or name not in _NEW_IN_2]
 
 
 def _is_sound(name: str, member: object) -> bool:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
 
+from consent.domain.bounds import Bounds, InvalidBoundsError
 from consent.domain.data_use import DataUse, InvalidDataUseError
 from consent.domain.errors import ConsentError, InvalidTermsError
 from consent.domain.hashing import Json, canonical_json, sha256
@@ -32,6 +33,7 @@ class Study:
         optional: categories that it uses where allowed.
         window: which days of records.
         ethics: the ethics reference under which the operator approved it.
+        bounds: how good its model has to be, None where nobody said.
     """
 
     reference: StudyReference
@@ -42,6 +44,7 @@ class Study:
     optional: frozenset[Category]
     window: Window
     ethics: str
+    bounds: Bounds | None = None
 
     def __post_init__(self) -> None:
         forbidden = FORBIDDEN_USES & {use.strip().lower() for use in self.data_use.other}
@@ -64,7 +67,7 @@ class Study:
         return sha256(canonical_json(self.to_json())).hex()
 
     def to_json(self) -> dict[str, Json]:
-        """Return the study as JSON values, sets sorted."""
+        """Return the study as JSON values, sets sorted; `bounds` where it has any, so that older hashes stand."""
         days = {"start": self.window.start, "end": self.window.end}
         return {
             "id": self.reference.id,
@@ -77,6 +80,7 @@ class Study:
             "optional": sorted(self.optional),
             "window": {name: day.isoformat() if day else None for name, day in days.items()},
             "ethics": self.ethics,
+            **({"bounds": self.bounds.to_json()} if self.bounds else {}),
         }
 
     @classmethod
@@ -84,11 +88,14 @@ class Study:
         """Read a study back; raise `InvalidStudyError` on anything but what `to_json` writes."""
         try:
             study = _study(value)
-        except (KeyError, TypeError, ValueError, AttributeError, InvalidTermsError, InvalidDataUseError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, *_INVALID) as error:
             raise InvalidStudyError("this is not a study: a field is missing or of the wrong kind") from error
         if study.to_json() != value:
             raise InvalidStudyError("this study holds fields that are not known")
         return study
+
+
+_INVALID: Final = (InvalidTermsError, InvalidDataUseError, InvalidBoundsError)
 
 
 def _study(value: Mapping[str, Any]) -> Study:
@@ -102,4 +109,5 @@ def _study(value: Mapping[str, Any]) -> Study:
         optional=frozenset(map(Category, value["optional"])),
         window=Window(**days),
         ethics=value["ethics"],
+        bounds=Bounds.from_json(value["bounds"]) if "bounds" in value else None,
     )

@@ -129,7 +129,18 @@ class Consents(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class StoredRelease:
-    """One trained model at rest."""
+    """One trained model at rest.
+
+    Attributes:
+        model_hash: SHA-256 of `model`, 32 bytes.
+        manifest: its canonical JSON.
+        model: UBJSON.
+        evaluation: canonical JSON of `analytics.Evaluation`.
+        dictionary: its TOML text; empty in a release of a version before migration 0009, as are those below.
+        cohort: canonical JSON of the `CohortQuery`; empty where everyone counts on the dictionary's day.
+        gate: canonical JSON of `analytics.GateFigures`.
+        envelope: the manifest, signed (DSSE).
+    """
 
     study: str
     release: int
@@ -137,6 +148,10 @@ class StoredRelease:
     manifest: bytes
     model: bytes
     evaluation: bytes
+    dictionary: str = ""
+    cohort: str = ""
+    gate: bytes = b""
+    envelope: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)

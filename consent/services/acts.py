@@ -10,6 +10,10 @@ from consent.domain.terms import SubjectId
 from consent.domain.typed_data import Address
 from consent.ports import AuditLog
 
+COUNTED, NOT_COUNTED = "COUNTED", "NOT_COUNTED"
+"""Verdicts of a person's preference to be counted; the newest stands, and who said nothing is not counted."""
+COUNTING = "count"
+"""The operation of an access that counts: it rests on the preference to be counted and on no consent."""
 UNDONE = frozenset({"EXPIRED_UNPUBLISHED", "REJECTED_BY_LEDGER"})
 """Verdicts of grants that were acknowledged and never came on the ledger."""
 
@@ -30,7 +34,8 @@ class Acts:
         size: how many entries were read.
         undone: ids of consents that were acknowledged and never came on the ledger.
         consents: id of the consent that a grant's entry is about, by index.
-        ignored: indices of reads that were permitted after a stop or a block.
+        counted: subjects who allow being counted.
+        ignored: indices of reads that were permitted after a stop or a block, or that counted who did not allow it.
         approved: SHA-256 of each study's definition, hex, as approved.
         releases: study and number of each release that became active.
     """
@@ -46,16 +51,23 @@ class Acts:
     size: int
     undone: frozenset[str]
     consents: Mapping[int, str]
+    counted: frozenset[SubjectId]
     ignored: tuple[int, ...]
     approved: Mapping[str, str]
     releases: tuple[tuple[str, int], ...]
 
 
-def read_acts(log: AuditLog) -> Acts:
-    """Read the log from its first entry; entries that are not JSON objects say nothing."""
+def read_acts(log: AuditLog, *only: Action) -> Acts:
+    """Read the log from its first entry; entries that are not JSON objects say nothing.
+
+    Where some actions are named, entries of others are passed over, which is several times faster.
+    """
     acts = _Reading()
+    begins = tuple(f'{{"action":"{action.value}"'.encode() for action in only)  # RFC 8785 sorts names
     for entry in log.entries():
         acts.size = entry.index + 1
+        if only and not entry.body.startswith(begins):
+            continue
         if (body := said(entry)) is not None:
             acts.take(entry.index, body)
     return acts.read()
@@ -92,6 +104,7 @@ class _Reading:
         self.size = 0
         self.undone: set[str] = set()
         self.consents: dict[int, str] = {}
+        self.counted: set[SubjectId] = set()
         self.ignored: list[int] = []
         self.approved: dict[str, str] = {}
         self.releases: list[tuple[str, int]] = []
@@ -104,8 +117,12 @@ class _Reading:
             self._grant(index, consent, verdict)
         elif (action, verdict) == (Action.STOP, "STOPPED"):
             self.whose[consent] = subject
-        elif (action, verdict) == (Action.READ, PERMIT) and (consent in self.whose or subject in self.blocked):
-            self.ignored.append(index)
+        elif (action, verdict) == (Action.READ, PERMIT):
+            counts = body.get("operation") == COUNTING
+            if consent in self.whose or subject in self.blocked or (counts and subject not in self.counted):
+                self.ignored.append(index)
+        elif action == Action.PREFER:
+            (self.counted.add if verdict == COUNTED else self.counted.discard)(subject)
         elif (action, verdict) == (Action.ENROL, "KEY"):
             self.keys.setdefault(subject, enrolment_key(body))
         elif action == Action.KEYS:
@@ -155,6 +172,7 @@ class _Reading:
             size=self.size,
             undone=frozenset(self.undone),
             consents=self.consents,
+            counted=frozenset(self.counted - self.blocked),
             ignored=tuple(self.ignored),
             approved=self.approved,
             releases=tuple(self.releases),

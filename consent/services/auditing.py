@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from consent.domain.checkpoint import Checkpoint
+from consent.domain.dsse import MANIFEST_TYPE, EnvelopeError, open_envelope, unverified_payload
 from consent.domain.errors import ConsentError
 from consent.domain.grant import PUBLISH_WITHIN_SECONDS
-from consent.domain.hashing import HASH_BYTES, Json
+from consent.domain.hashing import HASH_BYTES, Json, canonical_json
 from consent.domain.history import EMPTY_HISTORY, Event, Granted, fold
 from consent.domain.identity import Identity
 from consent.domain.manifest import InvalidManifestError, Manifest, Opening, rows_root
@@ -51,31 +52,42 @@ class Evidence:
     """What an auditor is given for one release: its manifest, and the opening of each leaf by leaf hash.
 
     A row whose person was erased before the evidence was made has no opening any more; it is counted apart and never
-    as passed.
+    as passed. `envelope` is the signed manifest, empty for one of version 1, which had none.
     """
 
     manifest: Manifest
     openings: Mapping[bytes, Opening | None]
+    envelope: bytes = b""
 
     def to_json(self) -> dict[str, Json]:
         """Return the evidence as JSON values, bytes in hex; a leaf that cannot be opened has null."""
         rows = {leaf.hex(): opening.to_bytes().hex() if opening else None for leaf, opening in self.openings.items()}
-        return {"version": 1, "manifest": self.manifest.to_json(), "rows": rows}
+        if not self.envelope:
+            return {"version": 1, "manifest": self.manifest.to_json(), "rows": rows}
+        return {"version": 2, "envelope": json.loads(self.envelope), "rows": rows}
 
     @classmethod
     def from_json(cls, value: Json) -> "Evidence":
         """Read evidence back; raise `InvalidEvidenceError` when it is malformed."""
         try:
-            if (
-                not isinstance(value, Mapping)
-                or not isinstance(rows := value["rows"], Mapping)
-                or value["version"] != 1
-            ):
-                raise InvalidEvidenceError("evidence of version 1 is an object with manifest and rows")
+            if not isinstance(value, Mapping) or not isinstance(rows := value["rows"], Mapping):
+                raise InvalidEvidenceError("evidence is an object with a manifest or its envelope, and rows")
             openings = {_leaf(leaf): _opening(text) for leaf, text in rows.items()}
-            return cls(Manifest.from_json(value["manifest"]), openings)
-        except (KeyError, TypeError, ValueError, InvalidManifestError) as error:
+            return cls(*_manifest(value, openings))
+        except (KeyError, TypeError, ValueError, InvalidManifestError, EnvelopeError) as error:
             raise InvalidEvidenceError("this evidence is damaged: download it again") from error
+
+
+def _manifest(
+    value: Mapping[str, Json], openings: Mapping[bytes, Opening | None]
+) -> tuple[Manifest, Mapping[bytes, Opening | None], bytes]:
+    """Return the evidence's parts; who signed the envelope is `audit_envelope`'s to check."""
+    if value["version"] == 1:
+        return Manifest.from_json(value["manifest"]), openings, b""
+    if value["version"] != 2:  # noqa: PLR2004  # the newest
+        raise InvalidEvidenceError("evidence is of version 1 or 2: a newer consentry may read it")
+    envelope = canonical_json(value["envelope"])
+    return Manifest.from_json(json.loads(unverified_payload(envelope))), openings, envelope
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +182,7 @@ def audit_acts(acts: Acts, patients: Patients) -> Iterator[Finding]:
     seen = f"{len(acts.keys):,} enrolment keys, each as it was logged first"
     yield Finding("log.enrolments", not differing, f"{len(differing)} differ" if differing else seen)
     seen = f"no read was permitted after any of {len(acts.stopped):,} stops and {len(acts.blocked):,} erasures"
-    late = f"entry {acts.ignored[0]} permits a read of what was stopped" if acts.ignored else seen
+    late = f"entry {acts.ignored[0]} permits a read of what was stopped or not to be counted" if acts.ignored else seen
     yield Finding("log.stops_obeyed", not acts.ignored, late)
 
 
@@ -265,6 +277,18 @@ def audit_release(evidence: Evidence, chain: Chain, ledger: Ledger, erased: int 
     whole = len(leaves) == manifest.rows and rows_root(leaves).hex() == manifest.rows_root
     yield Finding(f"{name}.rows", whole, f"{len(leaves):,} leaves give the manifest's root")
     yield _rows_finding(name, evidence, chain, erased)
+
+
+def audit_envelope(evidence: Evidence, public_key: bytes, verify: Verifier) -> Finding:
+    """Check that the log key signed the manifest; one of version 1 had no signature of its own."""
+    manifest, name = evidence.manifest, f"release.{evidence.manifest.release}.signed"
+    if not evidence.envelope and manifest.version == 1:
+        return Finding(name, holds=None, seen="a manifest of version 1 stands on chain, and was not signed")
+    try:
+        signed = open_envelope(evidence.envelope, MANIFEST_TYPE, public_key, verify)
+    except EnvelopeError as error:
+        return Finding(name, holds=False, seen=str(error))
+    return Finding(name, signed == manifest.to_bytes(), "the log key signed this manifest")
 
 
 def _is_pinned(manifest: Manifest, ledger: Ledger) -> bool:

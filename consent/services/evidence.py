@@ -29,4 +29,4 @@ class EvidenceRoom:
         opened = self.vault.unseal_all(OPENING_LABEL, readable)
         openings: dict[bytes, Opening | None] = dict.fromkeys((stored.leaf for stored in sealed), None)
         openings |= {part.context: Opening.from_bytes(content) for part, content in zip(readable, opened, strict=True)}
-        return Evidence(Manifest.from_json(json.loads(release.manifest)), openings)
+        return Evidence(Manifest.from_json(json.loads(release.manifest)), openings, release.envelope)

@@ -33,10 +33,14 @@ class ConsentGate:
 
     def admit(self, subjects: Sequence[str], access: Access) -> Admission:
         """Decide on every subject and write one entry for each, on disk before this returns."""
-        now = self.clock()
         with self.store.begin() as unit:  # nobody's stop comes between the decision and its entry
-            decisions = self.decide_all(unit, [SubjectId(subject) for subject in subjects], access, now)
-            self.log.append(unit, [_entry(s, d, access, now) for s, d in decisions.items()])
+            return self.admit_within(unit, subjects, access)
+
+    def admit_within(self, unit: Unit, subjects: Sequence[str], access: Access) -> Admission:
+        """Do so in the caller's transaction, which writes; it must be committed before anything is opened."""
+        now = self.clock()
+        decisions = self.decide_all(unit, [SubjectId(subject) for subject in subjects], access, now)
+        self.log.append(unit, [_entry(s, d, access, now) for s, d in decisions.items()])
         return {subject: _answer(decision) for subject, decision in decisions.items()}
 
     def decide_all(

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,11 +26,22 @@ from consent.services.granting import Granting
 from consent.services.log import Log
 from consent.services.operators import Operators
 from consent.services.outbox import Outbox
+from consent.services.preferences import Preferences
 from consent.services.projection import LedgerProjection, ProjectionSeal
 from consent.services.records import Records
 from consent.services.replaying import Replayed, Replaying
+from consent.services.studies.aggregating import Aggregating
+from consent.services.studies.count_budget import CountBudget, CountRules
+from consent.services.studies.counting import Counting
+from consent.services.studies.exporting import Exporting
+from consent.services.studies.predicting import Predicting
 from consent.services.studies.registration import Registration
+from consent.services.studies.release_facts import ReleaseRoom
+from consent.services.studies.release_history import ReleaseHistory
+from consent.services.studies.releasing import ReleaseRules, Releasing
+from consent.services.studies.reviewing import Reviewing
 from consent.services.studies.training import Training
+from consent.services.studies.verifying import Verifying
 from consent.settings import Settings
 from consent.wiring.clock import Clock
 from consent.wiring.making import both_databases
@@ -102,10 +114,16 @@ def services_of(
     with store.reading() as unit:
         projection.refresh(unit)
     granting = Granting(store, vault, book, log, outbox, stops, settings.publication_window)
+    training = Training(store, vault, book, projection, parts.domain, log, clock, settings.max_staleness, follow)
+    evidence = EvidenceRoom(store, vault)
     authorising = Authorising(log.origin, parts.domain, recover, verifies)
     register = ErasureRegister(stops)
     identifier_key = keys.installation_key(IDENTIFIERS)
     backups = settings.backups / "keys" if settings.backups else None
+    preferences = Preferences(store, book, log)
+    count_rules = CountRules(settings.count_epsilon, settings.count_budget, settings.count_period)
+    count_budget = CountBudget(log, count_rules)
+    serving = (store, vault, book, projection, log)
     return {
         "places": parts.places,
         "store": store,
@@ -122,11 +140,31 @@ def services_of(
         "operators": Operators(store, log, verifies),
         "outbox": outbox,
         "granting": granting,
+        "preferences": preferences,
+        "count_budget": count_budget,
+        "counting": Counting(store, vault, book, log, preferences, count_budget, clock),
+        "releasing": Releasing(
+            store,
+            vault,
+            book,
+            projection,
+            log,
+            clock,
+            settings.max_staleness,
+            ReleaseRules(settings.release_changes, settings.release_days),
+        ),
+        "release_history": ReleaseHistory(store, vault, projection),
+        "reviewing": Reviewing(store, projection, log, clock),
+        "predicting": Predicting(*serving, settings.max_staleness, settings.predictions_an_hour),
+        "release_room": ReleaseRoom(store, projection),
+        "exporting": Exporting(store, projection, log, settings.max_staleness),
+        "aggregating": Aggregating(*serving, count_budget, settings.max_staleness),
         "registration": Registration(store, log),
-        "training": Training(store, vault, book, projection, parts.domain, log, clock, settings.max_staleness, follow),
+        "training": training,
+        "verifying": Verifying(training, evidence, partial(verifies, log.signer.public_key)),
         "erasures": Erasures(
             store, vault, book, log, granting, outbox, stops, authorising, register, clock, settings.replica_delay
         ),
         "epochs": Epochs(store, keys, log, register, stops, clock, settings.epoch_every, backups),
-        "evidence": EvidenceRoom(store, vault),
+        "evidence": evidence,
     }

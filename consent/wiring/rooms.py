@@ -32,16 +32,28 @@ from consent.services.granting import Granting
 from consent.services.log import Log
 from consent.services.operators import Operators
 from consent.services.outbox import Outbox, require_renewal
+from consent.services.preferences import Preferences
 from consent.services.projection import LedgerProjection, ProjectionSeal
 from consent.services.records import Records
 from consent.services.relayer import Relayer
 from consent.services.renewal import Renewal
 from consent.services.replaying import Replayed
 from consent.services.sending import Sending
+from consent.services.studies.aggregating import Aggregating
+from consent.services.studies.count_budget import CountBudget
+from consent.services.studies.counting import Counting
+from consent.services.studies.exporting import Exporting
+from consent.services.studies.predicting import Predicting
 from consent.services.studies.registration import Registration
+from consent.services.studies.release_facts import ReleaseRoom
+from consent.services.studies.release_history import ReleaseHistory
+from consent.services.studies.releasing import Releasing
+from consent.services.studies.retraining import RETRAIN, RetrainingRunner
+from consent.services.studies.reviewing import Reviewing
 from consent.services.studies.training import Training
 from consent.services.studies.training_job import TRAIN, TrainingRunner
-from consent.services.working import Attempt, Worker
+from consent.services.studies.verifying import Verifying
+from consent.services.working import Attempt, Runner, Worker
 from consent.settings import FILES, Databases, Settings, SettingsError
 from consent.wiring.clock import Clock, utc_now
 from consent.wiring.occupancy import occupied
@@ -72,8 +84,19 @@ class Installation:
     operators: Operators
     outbox: Outbox
     granting: Granting
+    preferences: Preferences
+    count_budget: CountBudget
+    counting: Counting
+    releasing: Releasing
+    release_history: ReleaseHistory
+    reviewing: Reviewing
+    predicting: Predicting
+    aggregating: Aggregating
+    exporting: Exporting
+    release_room: ReleaseRoom
     registration: Registration
     training: Training
+    verifying: Verifying
     erasures: Erasures
     epochs: Epochs
     evidence: EvidenceRoom
@@ -189,7 +212,8 @@ def worker(
         tell(attempt)
         _sign(installation)
 
-    kinds = {TRAIN: TrainingRunner(installation.training)}
+    training = installation.training
+    kinds: dict[str, Runner] = {TRAIN: TrainingRunner(training), RETRAIN: RetrainingRunner(training)}
     return Worker(installation.store, clock, kinds, tell=settled, stopping=stopping)
 
 

@@ -1,5 +1,6 @@
 """The command line: one sentence and an exit code for whatever goes wrong, and nothing stored by halves."""
 
+import base64
 import io
 import json
 import re
@@ -130,8 +131,16 @@ def test_a_tampered_receipt_is_named_with_exit_6(home: Path) -> None:
 
 
 def test_tampered_evidence_is_named_with_exit_6(home: Path) -> None:
-    edited(home / "auditor" / "release-1.json", lambda text: text.replace('"seed": 0', '"seed": 1'))
-    refused(consentry("verify", home), NOT_VERIFIED, "release.1.registered does not hold")
+    edited(home / "auditor" / "release-1.json", _with_another_seed)
+    refused(consentry("verify", home), NOT_VERIFIED, "release.1.signed does not hold; 2 of 13")
+
+
+def _with_another_seed(text: str) -> str:
+    """Change the manifest within its envelope, whose signature no longer fits."""
+    evidence = json.loads(text)
+    manifest = base64.b64decode(evidence["envelope"]["payload"]).replace(b'"seed":0', b'"seed":1')
+    evidence["envelope"]["payload"] = base64.b64encode(manifest).decode()
+    return json.dumps(evidence)
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,10 @@ MANIFEST = Manifest(
     parameters={"seed": 0, "features": ["age"]},
     code={"xgboost": "3.2.0"},
     model="05" * 32,
+    cohort="06" * 32,
+    evaluation="07" * 32,
 )
+FIRST_VERSION = replace(MANIFEST, cohort="", evaluation="")
 OPENING = Opening(b"\x01" * 32, b"\x02" * 32, Address(b"\x03" * 20), b"\x04" * 32)
 
 
@@ -40,6 +43,12 @@ def test_a_manifest_goes_round() -> None:
     assert Manifest.from_json(json.loads(MANIFEST.to_bytes())) == MANIFEST
 
 
+def test_a_manifest_of_the_first_version_keeps_its_hash() -> None:
+    """What stands on chain of releases that a version before made."""
+    assert FIRST_VERSION.hash().hex() == "8b4add264c18aefdb5bbc441cdcbcdcd8cab15d20eb469fb7f34cada1df0c130"
+    assert Manifest.from_json(json.loads(FIRST_VERSION.to_bytes())) == FIRST_VERSION
+
+
 @pytest.mark.parametrize("name", Manifest.__slots__)
 def test_every_field_is_hashed(name: str) -> None:
     assert replace(MANIFEST, **{name: "other"}).hash() != MANIFEST.hash()  # type: ignore[arg-type]  # whatever differs
@@ -47,7 +56,14 @@ def test_every_field_is_hashed(name: str) -> None:
 
 WRONG: dict[str, Json] = {
     "no object": [],
-    "another version": MANIFEST.to_json() | {"version": 2},
+    "another version": MANIFEST.to_json() | {"version": 3},
+    "a version that is no number": MANIFEST.to_json() | {"version": True},
+    "the first version's number on the second's fields": MANIFEST.to_json() | {"version": 1},
+    "the second version's number on the first's fields": FIRST_VERSION.to_json() | {"version": 2},
+    "no version": {k: v for k, v in MANIFEST.to_json().items() if k != "version"},
+    "a cohort without evaluation": {k: v for k, v in MANIFEST.to_json().items() if k != "evaluation"},
+    "a cohort that is no hash": MANIFEST.to_json() | {"cohort": ""},
+    "an evaluation cut short": MANIFEST.to_json() | {"evaluation": "07" * 31},
     "a field missing": {k: v for k, v in MANIFEST.to_json().items() if k != "rows"},
     "a field too many": MANIFEST.to_json() | {"note": "x"},
     "a number as text": MANIFEST.to_json() | {"block": "40"},

@@ -135,7 +135,7 @@ def assert_gone(house: House, subject: SubjectId, number: int) -> None:
     with pytest.raises(KeyNotFoundError):
         contents(house, [subject])
     with house.open.store.reading() as unit:
-        for table in ("vault_records", "vault_parts", "consents", "patients", "identifiers"):
+        for table in ("vault_records", "vault_parts", "vault_derived", "consents", "patients", "identifiers"):
             rows = unit.connection.execute(
                 text(f"SELECT COUNT(*) FROM {table} WHERE subject = :subject"),  # noqa: S608  # ours
                 {"subject": subject},

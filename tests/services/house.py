@@ -78,7 +78,7 @@ window = [-30, 0]
 required = false
 """
 DICTIONARY: Final = Dictionary.parse(DICTIONARY_TEXT)
-PARAMETERS: Final = Parameters(features=DICTIONARY.names, rounds=8, depth=2, min_child_weight=1)
+PARAMETERS: Final = Parameters(features=DICTIONARY.names, rounds=8, depth=2, min_child_weight=3)
 
 STUDY: Final = Study(
     reference=StudyReference("kidneys", "Kidneys and the months after", "The Test Hospital"),

@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import delete, insert, update
 
 from consent.adapters.log_archive import LogArchiveFile
 from consent.adapters.signing import LogKey, verifies
 from consent.adapters.sql.tables import checkpoints, entries
+from consent.domain.dsse import MANIFEST_TYPE, sign
 from consent.domain.entry import Action, Entry
 from consent.domain.hashing import Json
 from consent.domain.manifest import Opening
@@ -26,6 +28,7 @@ from consent.services.auditing import (
     InvalidEvidenceError,
     Replayed,
     audit_chain,
+    audit_envelope,
     audit_identity,
     audit_known_checkpoint,
     audit_log,
@@ -103,7 +106,10 @@ def evidence_of(house: House) -> Evidence:
 
 def of_release(house: House, evidence: Evidence) -> list[str]:
     chain, _ = audit_chain(house.open.ledger)
-    return [name.removeprefix("release.1.") for name in failed(audit_release(evidence, chain, house.open.ledger))]
+    key = house.open.log.signer.public_key
+    signed = audit_envelope(evidence, key, partial(verifies, key))
+    findings = [signed, *audit_release(evidence, chain, house.open.ledger)]
+    return [name.removeprefix("release.1.") for name in failed(findings)]
 
 
 def test_an_honest_installation_holds(reading_house: House) -> None:
@@ -295,6 +301,12 @@ def replaced_by_a_twin(openings: dict[bytes, Opening | None]) -> None:
     duplicated(openings)
 
 
+def signed_by_another(evidence: Evidence) -> bytes:
+    key = Ed25519PrivateKey.generate()
+    public = key.public_key().public_bytes_raw()
+    return sign(evidence.manifest.to_bytes(), MANIFEST_TYPE, public, key.sign)
+
+
 FORGED: dict[str, tuple[Callable[[Evidence], Evidence], list[str]]] = {
     "another row hash": (lambda e: rows(e, first_altered("row", bytes(32))), ["consents"]),
     "another address": (lambda e: rows(e, first_altered("patient", bytes(20))), ["consents"]),
@@ -305,22 +317,35 @@ FORGED: dict[str, tuple[Callable[[Evidence], Evidence], list[str]]] = {
     "no rows": (lambda e: replace(e, openings={}), ["rows"]),
     "an earlier block": (
         lambda e: replace(e, manifest=replace(e.manifest, block=0)),
-        ["block", "registered", "consents"],
+        ["signed", "block", "registered", "consents"],
     ),
     "a block that is not there yet": (
         lambda e: replace(e, manifest=replace(e.manifest, block=10**9)),
-        ["block", "registered"],
+        ["signed", "block", "registered"],
     ),
     "another block hash": (
         lambda e: replace(e, manifest=replace(e.manifest, block_hash="00" * 32)),
-        ["block", "registered"],
+        ["signed", "block", "registered"],
     ),
-    "another chain": (lambda e: replace(e, manifest=replace(e.manifest, chain_id=5)), ["block", "registered"]),
+    "another chain": (
+        lambda e: replace(e, manifest=replace(e.manifest, chain_id=5)),
+        ["signed", "block", "registered"],
+    ),
     "a model that nobody registered": (
         lambda e: replace(e, manifest=replace(e.manifest, model="00" * 32)),
-        ["registered"],
+        ["signed", "registered"],
     ),
-    "other parameters": (lambda e: replace(e, manifest=replace(e.manifest, parameters={})), ["registered"]),
+    "other parameters": (lambda e: replace(e, manifest=replace(e.manifest, parameters={})), ["signed", "registered"]),
+    "another cohort": (
+        lambda e: replace(e, manifest=replace(e.manifest, cohort="00" * 32)),
+        ["signed", "registered"],
+    ),
+    "a manifest of the first version": (
+        lambda e: replace(e, manifest=replace(e.manifest, cohort="", evaluation="")),
+        ["signed", "registered"],
+    ),
+    "no signature": (lambda e: replace(e, envelope=b""), ["signed"]),
+    "another key's signature": (lambda e: replace(e, envelope=signed_by_another(e)), ["signed"]),
 }
 
 
@@ -391,17 +416,30 @@ def test_a_consent_counts_from_its_grant_to_its_revocation() -> None:
     assert not chain.in_force(key, 7, 1000), "run out"
 
 
+def manifest_in(value: Any) -> dict[str, Json]:
+    return Evidence.from_json(value).manifest.to_json()
+
+
 WRONG: dict[str, Callable[[Any], Json]] = {
     "no object": lambda value: [value],
-    "another version": lambda value: value | {"version": 2},
-    "no rows": lambda value: {name: value[name] for name in ("version", "manifest")},
+    "another version": lambda value: value | {"version": 3},
+    "no rows": lambda value: {name: value[name] for name in ("version", "envelope")},
     "rows that are no object": lambda value: value | {"rows": []},
     "a leaf that is no hex": lambda value: value | {"rows": {"zz" * 32: None}},
     "a leaf cut short": lambda value: value | {"rows": {"00" * 31: None}},
     "an opening cut short": lambda value: value | {"rows": {"00" * 32: "00" * 115}},
     "an opening that is no text": lambda value: value | {"rows": {"00" * 32: 5}},
-    "no manifest": lambda value: value | {"manifest": None},
-    "a manifest whose model is no hash": lambda value: value | {"manifest": value["manifest"] | {"model": "zz"}},
+    "no envelope": lambda value: value | {"envelope": None},
+    "an envelope in a list": lambda value: value | {"envelope": [value["envelope"]]},
+    "an envelope whose payload is no base64": lambda value: value | {"envelope": {"payload": "?"}},
+    "an envelope whose payload is no JSON": lambda value: value | {"envelope": {"payload": "aGk="}},
+    "an envelope whose payload is no manifest": lambda value: value | {"envelope": {"payload": "e30="}},
+    "the second version's envelope in the first": lambda value: value | {"version": 1},
+    "a manifest whose model is no hash": lambda value: {
+        "version": 1,
+        "rows": {},
+        "manifest": manifest_in(value) | {"model": "zz"},
+    },
 }
 
 
@@ -409,6 +447,14 @@ WRONG: dict[str, Callable[[Any], Json]] = {
 def test_what_is_no_evidence_is_refused(reading_house: House, name: str) -> None:
     with pytest.raises(InvalidEvidenceError):
         Evidence.from_json(WRONG[name](evidence_of(reading_house).to_json()))
+
+
+def test_evidence_of_a_version_before_was_not_signed_and_still_reads(reading_house: House) -> None:
+    now = evidence_of(reading_house)
+    before = replace(now, envelope=b"", manifest=replace(now.manifest, cohort="", evaluation=""))
+    assert Evidence.from_json(json.loads(json.dumps(before.to_json()))) == before
+    key = reading_house.open.log.signer.public_key
+    assert audit_envelope(before, key, partial(verifies, key)).holds is None
 
 
 def test_evidence_holds_no_subject(reading_house: House) -> None:

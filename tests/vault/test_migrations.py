@@ -11,6 +11,8 @@ from sqlalchemy import Engine, MetaData, create_engine, inspect, select, text
 
 import migrations
 from consent.adapters.sql import metadata as consent_metadata
+from consent.adapters.sql.studies import SqlStudies
+from consent.ports import StoredRelease
 from tests.databases import KINDS, bytes_at_rest, fresh_database, opened
 from vault import open_keys
 from vault.tables import keys_metadata, records_metadata, vault_records
@@ -76,6 +78,21 @@ def test_records_from_before_they_had_states_stay_as_current(engine: Engine) -> 
         ("anna", f"{version:032x}", version, "laboratory", "current", sealed)
         for version, sealed in ((1, b"one"), (2, b"two"))
     ]
+
+
+def test_a_release_from_before_it_named_its_dictionary_says_that_it_does_not(engine: Engine) -> None:
+    config = migrations._config("records")
+    with engine.connect() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0008")
+        old = "INSERT INTO releases VALUES ('kidneys', 1, :of, :of, :of, :of)"
+        connection.execute(text(old), {"of": bytes(32)})
+        connection.commit()
+    migrations.upgrade(engine, "records")
+    with engine.connect() as connection:
+        [found] = SqlStudies(connection).releases("kidneys")
+    whole = bytes(32)
+    assert found == StoredRelease("kidneys", 1, whole, whole, whole, whole, dictionary="", cohort="", gate=b"")
 
 
 def test_the_records_database_has_no_place_for_keys(engine: Engine) -> None:

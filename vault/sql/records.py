@@ -6,15 +6,14 @@ driver.
 
 import json
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from enum import StrEnum
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from sqlalchemy import Connection, bindparam, delete, select, update
-from sqlalchemy.exc import DBAPIError
 
 from vault.sql.batches import in_batches
-from vault.tables import vault_parts, vault_records
+from vault.sql.statements import POSTGRESQL, driver_cursor, fetched
+from vault.tables import vault_derived, vault_parts, vault_records
 
 
 class State(StrEnum):
@@ -42,7 +41,6 @@ Place = tuple[str, str]
 Row = tuple[str, str, int, str, str, bytes]
 """A plain tuple in the order of `SealedRecord`'s fields."""
 
-_POSTGRESQL: Final = "postgresql"
 _INSERT: Final = (
     "INSERT INTO vault_records (subject, record_id, version, category, state, sealed) VALUES (?, ?, ?, ?, ?, ?)"
 )
@@ -89,8 +87,8 @@ _SUPERSEDE: Final = (
 
 def add_records(connection: Connection, records: Iterable[SealedRecord]) -> None:
     """Store new versions as they come; by COPY on PostgreSQL, where that takes a third of the time."""
-    with _cursor(connection) as cursor:
-        if connection.dialect.name == _POSTGRESQL:
+    with driver_cursor(connection) as cursor:
+        if connection.dialect.name == POSTGRESQL:
             with cursor.copy(_COPY) as copy:
                 copy.set_types(_TYPES)
                 for record in records:
@@ -103,18 +101,18 @@ def newest_versions(connection: Connection, places: Sequence[Place]) -> list[Sea
     """Return the newest version of each of these records that has one, in no order."""
     if not places:
         return []
-    if connection.dialect.name == _POSTGRESQL:
-        rows = _rows(connection, _NEWEST_POSTGRESQL, [list(column) for column in zip(*places, strict=True)])
+    if connection.dialect.name == POSTGRESQL:
+        rows = fetched(connection, _NEWEST_POSTGRESQL, [list(column) for column in zip(*places, strict=True)])
     else:
-        rows = _rows(connection, _NEWEST, [json.dumps(places)])
+        rows = fetched(connection, _NEWEST, [json.dumps(places)])
     return [SealedRecord._make(row) for row in rows]
 
 
 def current_records(connection: Connection, subjects: Sequence[str], categories: Collection[str]) -> list[Row]:
     """Return the current records of some subjects and categories, a subject's together and by record id."""
-    if connection.dialect.name == _POSTGRESQL:
-        return _rows(connection, _CURRENT_POSTGRESQL, [list(subjects), list(categories)])
-    return _rows(connection, _CURRENT, [json.dumps(list(subjects)), json.dumps(list(categories))])
+    if connection.dialect.name == POSTGRESQL:
+        return fetched(connection, _CURRENT_POSTGRESQL, [list(subjects), list(categories)])
+    return fetched(connection, _CURRENT, [json.dumps(list(subjects)), json.dumps(list(categories))])
 
 
 def every_version(connection: Connection, subject: str, categories: Collection[str]) -> Iterator[SealedRecord]:
@@ -141,36 +139,17 @@ def supersede(connection: Connection, records: Iterable[SealedRecord]) -> None:
 
 
 def subjects_among(connection: Connection, subjects: Collection[str]) -> set[str]:
-    """Return those of these subjects of whom any record lies here."""
-    found = select(vault_records.c.subject).distinct()
-    batches = in_batches(sorted(subjects))
-    return {one for batch in batches for one in connection.scalars(found.where(vault_records.c.subject.in_(batch)))}
+    """Return those of these subjects of whom any record lies here, or a row derived from records."""
+    return {
+        one
+        for batch in in_batches(sorted(subjects))
+        for table in (vault_records, vault_derived)
+        for one in connection.scalars(select(table.c.subject).distinct().where(table.c.subject.in_(batch)))
+    }
 
 
 def delete_records(connection: Connection, subjects: Sequence[str]) -> None:
-    """Delete every record of some subjects, and every part of their attachments."""
-    for table in (vault_parts, vault_records):
+    """Delete every record of some subjects, every part of their attachments, and what was derived from them."""
+    for table in (vault_derived, vault_parts, vault_records):
         for batch in in_batches(subjects):
             connection.execute(delete(table).where(table.c.subject.in_(batch)))
-
-
-def _rows(connection: Connection, statement: str, values: list[Any]) -> list[Row]:
-    with _cursor(connection) as cursor:
-        cursor.execute(statement, values)
-        rows: list[Row] = cursor.fetchall()
-        return rows
-
-
-@contextmanager
-def _cursor(connection: Connection) -> Iterator[Any]:  # the driver's own: SQLAlchemy's type knows no COPY
-    on_postgresql = connection.dialect.name == _POSTGRESQL
-    driver = connection.connection
-    # Binary: psycopg otherwise takes every blob as hex digits.
-    cursor: Any = driver.cursor(binary=True) if on_postgresql else driver.cursor()
-    try:
-        yield cursor
-    except connection.dialect.loaded_dbapi.Error as error:
-        # As SQLAlchemy raises it, without the driver's words: they may repeat what is in a row.
-        raise DBAPIError(None, None, error.__class__("a statement on sealed records failed")) from None
-    finally:
-        cursor.close()

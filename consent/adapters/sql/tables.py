@@ -6,7 +6,7 @@ write-ahead log keeps recent transactions as they came: it is no part of a backu
 heap too (docs/threat-model.md).
 """
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, MetaData, String, Table
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, MetaData, String, Table, Text
 
 metadata = MetaData()
 
@@ -158,6 +158,10 @@ releases = Table(
     Column("manifest", LargeBinary, nullable=False),
     Column("model", LargeBinary, nullable=False),
     Column("evaluation", LargeBinary, nullable=False),
+    Column("dictionary", Text, nullable=False),
+    Column("cohort", Text, nullable=False),
+    Column("gate", LargeBinary, nullable=False),
+    Column("envelope", LargeBinary, nullable=False),
 )
 
 openings = Table(

@@ -1,31 +1,55 @@
 """Serving: only bytes whose hash the ledger calls ACTIVE become a model."""
 
-from datetime import datetime
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import TYPE_CHECKING
 
-from analytics import Model
+from analytics import Dictionary
+from analytics.cohort import CohortQuery
+from analytics.fhir import Records
 from consent.domain.decision import ledger_refusal
 from consent.domain.errors import ConsentError
 from consent.domain.hashing import sha256
-from consent.ports import ModelStatus, Store
+from consent.domain.study import Study
+from consent.domain.terms import Operation
+from consent.ports import ModelStatus, Store, StoredRelease, Unit
 from consent.services.projection import LedgerProjection
+from consent.services.studies.approved import StudyNotApprovedError, approved_study
+from vault import Access
+
+if TYPE_CHECKING:
+    from analytics import Model
 
 
 class ModelRefusedError(ConsentError):
     """These bytes are not an ACTIVE registered model; serve the study's current release."""
 
 
+class PredictionRefusedError(ConsentError):
+    """No prediction is given; `reason` is the word that the log has, the message says what could be done."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(f"{reason}: {message}")
+        self.reason = reason
+
+
 def load_active(
     store: Store, projection: LedgerProjection, content: bytes, now: datetime, max_staleness: int
-) -> Model:  # fmt: skip
+) -> "Model":  # fmt: skip
     """Return the model in `content`; raise `ModelRefusedError` unless its SHA-256 is registered and ACTIVE.
 
     What is on its way to be withdrawn is refused already, and so is everything while the ledger was not read for
     `max_staleness` seconds.
     """
+    from analytics import Model  # noqa: PLC0415  # XGBoost is loaded where a model is served, and not before
+
     model = sha256(content)
     with store.reading() as unit:
         projection.refresh(unit)
-        ending = [act.status for act in unit.model_acts.everything() if act.model == model and not act.manifest]
+        queued = [act.status for act in unit.model_acts.everything() if act.model == model]
+        ending = [status for status in queued if status is not ModelStatus.ACTIVE]
     refusal = ledger_refusal(projection.reading(), now, max_staleness)
     if refusal is not None:
         raise ModelRefusedError(f"{refusal.name}: nothing is served until the ledger is read again")
@@ -33,3 +57,69 @@ def load_active(
     if status is not ModelStatus.ACTIVE:
         raise ModelRefusedError(f"the ledger calls these model bytes {status.name}: serve the study's current release")
     return Model.from_bytes(content)
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A study's newest release, ACTIVE, with what turns a person's records into what it looks at."""
+
+    study: Study
+    release: StoredRelease
+    dictionary: Dictionary
+    cohort: CohortQuery | None
+    model: "Model"
+
+    @property
+    def asked(self) -> frozenset[str]:
+        """The categories that the study asked for."""
+        return frozenset(category.value for category in self.study.required | self.study.optional)
+
+    def access(self, actor: str) -> Access:
+        """Return what a prediction opens: the features' categories, and those that tell who is meant; no outcome."""
+        features = self.dictionary.features
+        cohort = self.cohort.categories if self.cohort else frozenset[str]()
+        required = cohort | {feature.category for feature in features if feature.required}
+        optional = self.asked & {feature.category for feature in features}
+        return Access(actor, self.study.reference.id, Operation.PREDICT.value, required, optional - required)
+
+    def features(self, records: Records, permitted: frozenset[str]) -> tuple[date, tuple[float, ...]] | None:
+        """Return a person's index day and features, None for who is not in the cohort.
+
+        Nothing after that day counts. Raises `RowsError` when a resource is not FHIR R4.
+        """
+        index = self.cohort.index_of(records, permitted) if self.cohort else self.dictionary.day()
+        if index is None:
+            return None
+        return index, self.dictionary.features_of(records, permitted, index)
+
+
+def is_blank(features: Sequence[float]) -> bool:
+    """Say whether nothing at all is recorded."""
+    return all(map(math.isnan, features))
+
+
+def served(
+    store: Store, projection: LedgerProjection, study_id: str, now: datetime, max_staleness: int
+) -> Served:  # fmt: skip
+    """Return what a study serves now; raise `PredictionRefusedError` or `ModelRefusedError` when that is nothing."""
+    with store.reading() as unit:
+        study, releases = _predicting_study(unit, study_id), unit.studies.releases(study_id)
+    if not releases:
+        raise PredictionRefusedError("MODEL", "the study has no release yet: train one")
+    newest = releases[-1]
+    if not newest.dictionary:
+        raise PredictionRefusedError("MODEL", "the release is of a version that kept no dictionary: train the next one")
+    model = load_active(store, projection, newest.model, now, max_staleness)
+    cohort = CohortQuery.parse(newest.cohort) if newest.cohort else None
+    return Served(study, newest, Dictionary.parse(newest.dictionary), cohort, model)
+
+
+def _predicting_study(unit: Unit, study_id: str) -> Study:
+    """Return the study, as it was approved and for predictions too."""
+    try:
+        study = approved_study(unit, study_id)
+    except StudyNotApprovedError as error:
+        raise PredictionRefusedError("STUDY", str(error)) from error
+    if Operation.PREDICT not in study.operations:
+        raise PredictionRefusedError("OPERATION", "the study was not approved for predictions: approve one that is")
+    return study

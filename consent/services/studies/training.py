@@ -6,8 +6,20 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from analytics import Dictionary, Evaluation, Model, Parameters, RowsError, evaluate, fit, row_hash, software
+from analytics import (
+    CohortQuery,
+    Dictionary,
+    Evaluation,
+    GateFigures,
+    Parameters,
+    RowsError,
+    TrainingChildError,
+    row_hash,
+    software,
+)
+from analytics.apart import Fitted, fit_apart, train_apart
 from consent.domain.decision import Permit
+from consent.domain.dsse import MANIFEST_TYPE, sign
 from consent.domain.entry import Action, Entry
 from consent.domain.errors import ConsentError
 from consent.domain.hashing import Json, canonical_json, sha256
@@ -16,14 +28,16 @@ from consent.domain.study import Study
 from consent.domain.terms import Operation, SubjectId
 from consent.domain.typed_data import SigningDomain
 from consent.ports import Head, ModelStatus, Store, StoredOpening, StoredRelease, Unit
-from consent.services.acts import read_acts
 from consent.services.book import ConsentBook
 from consent.services.gate import ConsentGate
 from consent.services.log import Log
 from consent.services.projection import LedgerProjection
+from consent.services.studies.approved import StudyNotApprovedError, approved_study
 from consent.services.studies.openings import owners
-from consent.services.studies.rows import TrainingRow, training_rows
-from vault import Access, Admission, Part, Refused, Vault
+from consent.services.studies.rows import TrainingRow, derivation, row_from
+from consent.services.studies.standing import STANDING, model_status
+from consent.services.studies.suspending import reasons_to_suspend
+from vault import Access, Admission, Part, Refused, Unkept, Vault
 
 Told = Callable[[str], object]
 """Is told each stage as it begins; what it raises ends the training, of which nothing is kept."""
@@ -32,20 +46,37 @@ Finish = Callable[[Unit, StoredRelease], object]
 
 ATTEMPTS = 3
 OPENING_LABEL = "opening"
+KEPT_AT_ONCE = 5_000
+"""So many rows that were worked out are kept in one transaction."""
 
 
 class TrainingError(ConsentError):
     """No model came of this training; the message says whether to wait, to ask more people or to mend the study."""
 
 
+class TooFewRowsError(TrainingError):
+    """So few people's records may be read now that no model can be fitted or judged; ask more people for consent."""
+
+
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """A release on its way to the registry: what is stored, its evaluation, how many were refused for which reason."""
+    """A release on its way to the registry.
+
+    Attributes:
+        stored: what is kept of it.
+        manifest: what it answers for.
+        evaluation: how good it is.
+        gate: what it gives away.
+        suspended: why it is not served until an operator has looked at it; empty: it will be.
+        rows: what it was fitted on.
+        refused: how many people were refused for which reason.
+    """
 
     stored: StoredRelease
     manifest: Manifest
-    model: Model
     evaluation: Evaluation
+    gate: GateFigures
+    suspended: tuple[str, ...]
     rows: Sequence[TrainingRow]
     refused: Counter[str]
 
@@ -75,80 +106,99 @@ class Training:
         dictionary: Dictionary,
         parameters: Parameters,
         *,
+        cohort: CohortQuery | None = None,
         finish: Finish = lambda _unit, _stored: None,
         report: Told = lambda _: None,
     ) -> Trained:
         """Train, evaluate and store the next release of a study's model, and queue its registration.
 
-        The ledger's process registers it, and retires the release before it; until then nobody is served it.
+        On everyone, or on a `cohort`, each with their own index. The ledger's process registers it, and retires the
+        release before it; until then nobody is served it. A release that gives too much away, or is worse than the
+        study's own bounds, is suspended as soon as it is registered, and the one before it retired all the same.
 
-        Raises `TrainingError` when the study is unknown, too few may be read, consents kept changing meanwhile, or the
-        rows give a model that an earlier release already is.
+        Raises `TrainingError` when the study is unknown, consents kept changing meanwhile, a second fit gave another
+        model, or the rows give one that an earlier release already is; `TooFewRowsError` when too few may be read.
         """
         study = self._study(study_id)
+        asked = _Asked(study, dictionary, parameters, cohort)
         for _ in range(ATTEMPTS):
-            fitted = self._fit(study, dictionary, parameters, report)
+            read = self.read(study, dictionary, cohort, report)
+            fitted = _fit(read, asked, report)
             report("checking")
-            if self._still_consented(fitted):
+            if self._still_consented(read):
                 report("storing")
-                return self._release(study, dictionary, parameters, fitted, finish)
+                return self._release(asked, read, fitted, finish)
         raise TrainingError("consents changed during each of three trainings: try again in a quieter hour")
 
-    def _study(self, study_id: str) -> Study:
-        with self.store.reading() as unit:
-            study = unit.studies.get(study_id)
-            approved = read_acts(unit.log).approved.get(study_id)
-        if study is None:
-            raise TrainingError("no such study is registered here: register it first")
-        if study.hash() != approved:
-            raise TrainingError("the study is not the one that was approved: restore it, or approve the new one")
-        return study
+    def read(
+        self,
+        study: Study,
+        dictionary: Dictionary,
+        cohort: CohortQuery | None = None,
+        report: Told = lambda _: None,
+        of: Sequence[SubjectId] | None = None,
+    ) -> "RowsRead":
+        """Read the rows of everybody whom the gate admits for training now, or of those `of` whom it admits.
 
-    def _fit(self, study: Study, dictionary: Dictionary, parameters: Parameters, report: Told) -> "_Fitted":
+        One entry of the log for each asked.
+        Rows that were worked out are kept sealed, so that the next reading need not open the records.
+        """
         report("reading")
-        access = _access(study, dictionary)
+        access = training_access(study, dictionary, cohort)
         self.follow(self.clock())
-        gate = _CountingGate(
-            ConsentGate(self.store, self.log, self.book, self.projection, study, self.clock, self.max_staleness)
-        )
-        rows = self._read(gate, access, dictionary)
-        if not rows:
-            raise TrainingError("nobody's records may be read for this study now: ask for consent first")
-        names = [comparison.title for comparison in dictionary.comparisons]
+        gate = _CountingGate(self.gate(study))
+        with self.store.reading() as unit:
+            subjects = [patient.subject for patient in unit.patients.everyone()] if of is None else of
+        rows: list[TrainingRow] = []
+        unkept: list[Unkept] = []
+        with self.store.reading() as unit:
+            for one in self.vault.derive(unit.connection, gate, access, subjects, derivation(dictionary, cohort)):
+                row = row_from(one.content)
+                if row is not None:
+                    rows.append(TrainingRow(SubjectId(one.subject), one.admitted.commitment, row))
+                if one.unkept is not None:
+                    unkept.append(one.unkept)
+                if len(unkept) >= KEPT_AT_ONCE:
+                    self._keep_rows(unkept)
+        self._keep_rows(unkept)
+        return RowsRead(gate.gate, access, rows, gate.pinned, gate.refused)
+
+    def gate(self, study: Study) -> ConsentGate:
+        """Return the gate that a training for this study asks."""
+        return ConsentGate(self.store, self.log, self.book, self.projection, study, self.clock, self.max_staleness)
+
+    def _keep_rows(self, unkept: list[Unkept]) -> None:
+        """Keep rows and let go of them here."""
+        if unkept:
+            with self.store.begin() as unit:
+                self.vault.keep_derived(unit.connection, unkept)
+        unkept.clear()
+
+    def _study(self, study_id: str) -> Study:
         try:
-            report("fitting")
-            model = fit([row.row for row in rows], parameters)
-            report("evaluating")
-            evaluation = evaluate([row.row for row in rows], parameters, comparisons=names)
-        except RowsError as error:
-            raise TrainingError(f"too few records may be read for this study now: {error}") from error
-        return _Fitted(gate, access, rows, model, evaluation)
+            with self.store.reading() as unit:
+                return approved_study(unit, study_id)
+        except StudyNotApprovedError as error:
+            raise TrainingError(str(error)) from error
 
-    def _read(self, gate: "_CountingGate", access: Access, dictionary: Dictionary) -> list[TrainingRow]:
-        with self.store.reading() as unit:
-            subjects = [patient.subject for patient in unit.patients.everyone()]
-        with self.store.reading() as unit:
-            return list(training_rows(self.vault.read(unit.connection, gate, access, subjects), dictionary))
-
-    def _still_consented(self, fitted: "_Fitted") -> bool:
+    def _still_consented(self, read: "RowsRead") -> bool:
         """Check every row again on the ledger as it is now: a consent that ended while training ran is not used."""
         now = self.clock()
         self.follow(now)
         with self.store.reading() as unit:
-            decisions = fitted.gate.gate.decide_all(unit, [row.subject for row in fitted.rows], fitted.access, now)
+            decisions = read.gate.decide_all(unit, [row.subject for row in read.rows], read.access, now)
         return all(
             isinstance(decision := decisions[row.subject], Permit) and decision.commitment == row.commitment
-            for row in fitted.rows
+            for row in read.rows
         )
 
-    def _release(
-        self, study: Study, dictionary: Dictionary, parameters: Parameters, fitted: "_Fitted", finish: Finish
-    ) -> Trained:  # fmt: skip
-        content = fitted.model.to_bytes()
+    def _release(self, asked: "_Asked", read: "RowsRead", fitted: Fitted, finish: Finish) -> Trained:
+        study, dictionary, content = asked.study, asked.dictionary, fitted.model
         with self.store.reading() as unit:
             earlier = unit.studies.releases(study.reference.id)
         self._require_new(sha256(content), earlier)
-        openings, pinned = self._openings(fitted.rows), fitted.gate.pinned
+        openings, pinned = self._openings(read.rows), read.pinned
+        evaluation = canonical_json(fitted.evaluation.to_json())
         manifest = Manifest(
             study=study.reference.id,
             release=len(earlier) + 1,
@@ -157,19 +207,31 @@ class Training:
             block=pinned.number,
             block_hash=pinned.hash.hex(),
             block_time=pinned.time,
-            rows=len(fitted.rows),
+            rows=len(read.rows),
             rows_root=rows_root([opening.leaf() for opening in openings.values()]).hex(),
             dictionary=dictionary.hash,
-            parameters=parameters.to_json(),
+            parameters=asked.parameters.to_json(),
             code=software(),
             model=sha256(content).hex(),
+            cohort=(asked.cohort or CohortQuery.everyone(dictionary.day())).id,
+            evaluation=sha256(evaluation).hex(),
         )
-        evaluation = canonical_json(fitted.evaluation.to_json())
         stored = StoredRelease(
-            manifest.study, manifest.release, sha256(content), manifest.to_bytes(), content, evaluation
+            study=manifest.study,
+            release=manifest.release,
+            model_hash=sha256(content),
+            manifest=manifest.to_bytes(),
+            model=content,
+            evaluation=evaluation,
+            dictionary=dictionary.text,
+            cohort=asked.cohort.to_bytes().decode() if asked.cohort else "",
+            gate=canonical_json(fitted.gate.to_json()),
+            envelope=sign(manifest.to_bytes(), MANIFEST_TYPE, self.log.signer.public_key, self.log.signer.sign),
         )
-        self._keep(stored, manifest, openings, earlier, finish)
-        return Trained(stored, manifest, fitted.model, fitted.evaluation, fitted.rows, fitted.gate.refused)
+        suspended = reasons_to_suspend(study, fitted.evaluation, fitted.gate)
+        trained = Trained(stored, manifest, fitted.evaluation, fitted.gate, suspended, read.rows, read.refused)
+        self._keep(trained, openings, earlier, finish)
+        return trained
 
     def _require_new(self, model: bytes, earlier: Sequence[StoredRelease]) -> None:
         """Refuse what the registry has seen: it takes a model hash once, with one manifest, and retired is for ever.
@@ -206,18 +268,17 @@ class Training:
 
     def _status(self, unit: Unit, model: bytes) -> ModelStatus:
         """Return what the registry says of a model, or will say once what is queued is done."""
-        queued = [act.status for act in unit.model_acts.everything() if act.model == model]
-        return queued[-1] if queued else self.projection.model_status(model)
+        return model_status(unit, self.projection, model)
 
     def _keep(
         self,
-        stored: StoredRelease,
-        manifest: Manifest,
+        trained: Trained,
         openings: Mapping[SubjectId, Opening],
         earlier: Sequence[StoredRelease],
         finish: Finish,
     ) -> None:
         """Store a release with the sealed openings of its rows and its entry, and queue what the registry is told."""
+        stored, manifest = trained.stored, trained.manifest
         parts = [Part(subject, opening.to_bytes(), opening.leaf()) for subject, opening in openings.items()]
         sealed = self.vault.seal_all(OPENING_LABEL, parts)
         whose = owners(self.vault, stored.study, stored.release, list(openings))
@@ -228,6 +289,8 @@ class Training:
             "manifest": manifest.hash().hex(),
             "rows": manifest.rows,
             "block": manifest.block,
+            "reexecuted": True,
+            "suspended": list(trained.suspended),
         }
         with self.store.begin() as unit:
             unit.studies.add_release(stored, kept)
@@ -236,11 +299,13 @@ class Training:
             self.log.append(unit, [entry])
             self._retire(unit, earlier)
             unit.model_acts.add(stored.model_hash, ModelStatus.ACTIVE, manifest.hash())
+            if trained.suspended:
+                unit.model_acts.add(stored.model_hash, ModelStatus.SUSPENDED)
             finish(unit, stored)
 
     def _retire(self, unit: Unit, releases: Sequence[StoredRelease]) -> None:
         for old in releases:
-            if self._status(unit, old.model_hash) in {ModelStatus.ACTIVE, ModelStatus.SUSPENDED}:
+            if self._status(unit, old.model_hash) in STANDING:
                 unit.model_acts.add(old.model_hash, ModelStatus.RETIRED)
 
 
@@ -262,22 +327,63 @@ class _CountingGate:
 
 
 @dataclass(frozen=True, slots=True)
-class _Fitted:
-    """One attempt: what the gate said and at which block, the rows, and the model that came of them."""
+class RowsRead:
+    """What one reading gave: the gate that was asked for which access, the rows, at which block, and who was refused.
 
-    gate: _CountingGate
+    Attributes:
+        gate: decides again without reading.
+        access: what it was asked for.
+        rows: of everybody who was admitted and has one.
+        pinned: the final block at which consents were judged.
+        refused: how many people were refused for which reason.
+    """
+
+    gate: ConsentGate
     access: Access
     rows: Sequence[TrainingRow]
-    model: Model
-    evaluation: Evaluation
+    pinned: Head
+    refused: Counter[str]
 
 
-def _access(study: Study, dictionary: Dictionary) -> Access:
-    """Return what a training opens: of the study's categories, those that the dictionary uses."""
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What is to be trained."""
+
+    study: Study
+    dictionary: Dictionary
+    parameters: Parameters
+    cohort: CohortQuery | None
+
+
+def _fit(read: RowsRead, asked: _Asked, report: Told) -> Fitted:
+    """Fit and judge a model in one process and fit it again in another; nothing is written by either."""
+    rows = [row.row for row in read.rows]
+    if not rows:
+        raise TooFewRowsError("nobody's records may be read for this study now: ask for consent first")
+    names = [comparison.title for comparison in asked.dictionary.comparisons]
+    try:
+        fitted = train_apart(rows, asked.parameters, names, report)
+        report("fitting again")
+        again = fit_apart(rows, asked.parameters)
+    except RowsError as error:
+        raise TooFewRowsError(f"too few records may be read for this study now: {error}") from error
+    except TrainingChildError as error:
+        raise TrainingError(str(error)) from error
+    if again != fitted.model:
+        raise TrainingError("a second fit of the same rows gave other bytes: set nthread to 1, or report this machine")
+    return fitted
+
+
+def training_access(study: Study, dictionary: Dictionary, cohort: CohortQuery | None = None) -> Access:
+    """Return what a training opens: of the study's categories, those that the dictionary or the cohort uses.
+
+    Raises `TrainingError` when the study never asked for one of them that they cannot do without.
+    """
     asked = frozenset(category.value for category in study.required | study.optional)
-    if not dictionary.required <= asked:
-        raise TrainingError("the dictionary needs a category that the study never asked for: mend the study")
-    required = frozenset(category.value for category in study.required) | dictionary.required
+    needed = dictionary.required | (cohort.categories if cohort else frozenset())
+    if not needed <= asked:
+        raise TrainingError("the dictionary or cohort needs a category that the study never asked for: mend the study")
+    required = frozenset(category.value for category in study.required) | needed
     return Access(
         actor=f"study:{study.reference.id}",
         study=study.reference.id,

@@ -1,7 +1,7 @@
 """A training as a job: queued by anyone who can write the records database, run by a worker that holds the keys.
 
     with store.begin() as unit:
-        unit.jobs.add(training_job("kidneys", dictionary_text, {"rounds": 200}, now))
+        unit.jobs.add(training_job("kidneys", dictionary_text, {"rounds": 200}, now, cohort_text))
 
 The job is done in the transaction that stores its release.
 """
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from analytics import Dictionary, Parameters
+from analytics import CohortQuery, Dictionary, Parameters
 from consent.domain.errors import JobError
 from consent.domain.hashing import Json, canonical_json, sha256
 from consent.ports import Job, StoredRelease, Unit
@@ -27,13 +27,20 @@ class TrainingJobError(JobError):
     """The parameters are not those of a training; queue it again with fields of `analytics.Parameters`."""
 
 
-def training_job(study: str, dictionary: str, parameters: Mapping[str, Json], now: datetime) -> Job:
+def training_job(
+    study: str, dictionary: str, parameters: Mapping[str, Json], now: datetime, cohort: str = ""
+) -> Job:  # fmt: skip
     """Return the job of training a study with a dictionary's TOML text and some fields of `Parameters`.
 
-    Raises `DictionaryError`, `ParametersError` or `TrainingJobError` for what no worker could run.
+    On the `cohort` of a query's JSON text; empty: on everyone, on the dictionary's day.
+
+    Raises `DictionaryError`, `CohortError`, `ParametersError` or `TrainingJobError` for what no worker could run.
     """
-    _parameters(Dictionary.parse(dictionary), parameters)
-    asked = canonical_json({"study": study, "dictionary": dictionary, "parameters": parameters})
+    read = Dictionary.parse(dictionary)
+    _parameters(read, parameters)
+    if not _cohort(cohort):
+        read.day()
+    asked = canonical_json({"study": study, "dictionary": dictionary, "parameters": parameters, "cohort": cohort})
     second = int(now.timestamp())
     return Job(secrets.token_hex(16), TRAIN, asked, created=second, not_before=second)
 
@@ -50,19 +57,25 @@ class TrainingRunner:
         dictionary = Dictionary.parse(asked["dictionary"])
 
         def finish(unit: Unit, stored: StoredRelease) -> None:
-            report.finish(unit, _outcome(stored))
+            report.finish(unit, outcome_of(stored))
 
         parameters = _parameters(dictionary, asked["parameters"])
-        self.training.train(asked["study"], dictionary, parameters, finish=finish, report=report)
+        cohort = _cohort(asked.get("cohort", ""))
+        self.training.train(asked["study"], dictionary, parameters, cohort=cohort, finish=finish, report=report)
 
 
-def _outcome(stored: StoredRelease) -> dict[str, Json]:
+def outcome_of(stored: StoredRelease) -> dict[str, Json]:
+    """Return what a job says of the release that came of it."""
     return {
         "study": stored.study,
         "release": stored.release,
         "model": stored.model_hash.hex(),
         "manifest": sha256(stored.manifest).hex(),
     }
+
+
+def _cohort(text: str) -> CohortQuery | None:
+    return CohortQuery.parse(text) if text else None
 
 
 def _parameters(dictionary: Dictionary, chosen: Mapping[str, Any]) -> Parameters:

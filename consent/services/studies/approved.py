@@ -1,0 +1,21 @@
+"""The studies that may ask for anything: as they were approved, and no other way."""
+
+from consent.domain.entry import Action
+from consent.domain.errors import ConsentError
+from consent.domain.study import Study
+from consent.ports import Unit
+from consent.services.acts import read_acts
+
+
+class StudyNotApprovedError(ConsentError):
+    """No such study is registered here, or it is not as it was approved; restore it, or approve the new one."""
+
+
+def approved_study(unit: Unit, study_id: str) -> Study:
+    """Return a study that is as the log says it was approved; raise `StudyNotApprovedError`."""
+    study = unit.studies.get(study_id)
+    if study is None:
+        raise StudyNotApprovedError("no such study is registered here: register it first")
+    if study.hash() != read_acts(unit.log, Action.APPROVE).approved.get(study_id):
+        raise StudyNotApprovedError("the study is not the one that was approved: restore it, or approve the new one")
+    return study

@@ -1,0 +1,33 @@
+"""Why a new release may not be served at once: what the release gate measured, and what the study asks for."""
+
+import json
+from typing import Protocol
+
+from analytics import Evaluation, GateFigures
+from consent.domain.study import Study
+from consent.ports import StoredRelease
+
+
+class Figures(Protocol):
+    """What the release gate measured of a model; `analytics.GateFigures`."""
+
+    def failures(self) -> tuple[str, ...]:
+        """Return a plain sentence for each figure that is out of bounds."""
+
+
+def reasons_to_suspend(study: Study, evaluation: Evaluation, gate: Figures) -> tuple[str, ...]:
+    """Return a sentence for each reason, empty where the release may become active.
+
+    A release with any is registered all the same, then suspended, until an operator has looked at it.
+    """
+    failed = gate.failures()
+    if study.bounds is None:
+        return failed
+    return failed + study.bounds.failures(evaluation.auroc.estimate, evaluation.calibration.slope)
+
+
+def gate_failures(stored: StoredRelease) -> tuple[str, ...]:
+    """Return why a release may never be served, empty where it passed the release gate; one was always measured."""
+    if not stored.gate:
+        return ("it comes from before there was a release gate",)
+    return GateFigures.from_json(json.loads(stored.gate)).failures()
