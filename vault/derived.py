@@ -73,11 +73,10 @@ class Derived(NamedTuple):
     unkept: Unkept | None = None
 
 
-class _Slot(NamedTuple):
-    """Where one subject's row lies, and the key that it opens with."""
-
-    derived_id: str
-    key: bytes
+_Slot = tuple[str, bytes]
+"""Where one subject's row lies, and the key that it opens with: plain, as there is one for every row that is read."""
+_ID: Final = 0
+_KEY: Final = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +91,10 @@ class Deriving:
     def stream(self, connection: Connection, keys: Mapping[str, PatientKey]) -> Iterator[Derived]:
         """Yield what is derived of each subject, in the order of `keys`: what was kept, else made from the records."""
         slots = {subject: self._slot(key, self.admitted[subject]) for subject, key in keys.items()}
-        kept = derived_at(connection, {subject: slot.derived_id for subject, slot in slots.items()})
-        contents = {subject: _opened(slots[subject].key, sealed) for subject, sealed in kept.items()}
-        missing = [subject for subject in keys if contents.get(subject) is None]
-        made = self._made(connection, {subject: keys[subject] for subject in missing}, slots)
+        kept = derived_at(connection, {subject: slot[_ID] for subject, slot in slots.items()})
+        contents = {subject: _opened(slots[subject][_KEY], sealed) for subject, sealed in kept.items()}
+        missing = {subject: key for subject, key in keys.items() if contents.get(subject) is None}
+        made = self._made(connection, missing, slots)
         for subject in keys:
             content = contents.get(subject)
             yield next(made) if content is None else Derived(subject, self.admitted[subject], content)
@@ -110,7 +109,7 @@ class Deriving:
             for opening in openings(connection, seals, self.admitted):
                 subject, slot = opening.subject, slots[opening.subject]
                 content = self.derivation.make(opening)
-                row = SealedRow(subject, slot.derived_id, seal(slot.key, content, b""))
+                row = SealedRow(subject, slot[_ID], seal(slot[_KEY], content, b""))
                 yield Derived(subject, opening.admitted, content, Unkept(row, versions.get(subject, 0)))
 
     def _slot(self, key: PatientKey, admitted: Admitted) -> _Slot:
@@ -119,7 +118,7 @@ class Deriving:
         if label is None:
             label = self._labels[made_of] = self._label(*made_of)
         derived = key.expand(label)
-        return _Slot(derived[KEY_BYTES:_ID_END].hex(), derived[:KEY_BYTES])
+        return derived[KEY_BYTES:_ID_END].hex(), derived[:KEY_BYTES]
 
     def _label(self, categories: frozenset[str], start: date | None, end: date | None) -> bytes:
         window = [day.isoformat().encode() if day else b"" for day in (start, end)]

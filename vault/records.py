@@ -84,13 +84,13 @@ class Vault:
         """Ask the gate as `read` does, once and for all; then stream what is derived of each who was admitted.
 
         A row that was kept for exactly what was admitted is opened, and no record of that person; for anyone else the
-        records are opened and the row is made. A row that was made just now is in `unkept`: give it to `keep_derived`.
+        records are opened and the row is made. A row that was made just now is in `unkept`: give it to `keep`.
         Raises as `read` does, and what `derivation.make` raises.
         """
         deriving = Deriving(self.tenant, derivation, _admitted(gate, access, subjects))
         return self._derived(connection, deriving)
 
-    def keep_derived(self, connection: Connection, rows: Sequence[Unkept]) -> int:
+    def keep(self, connection: Connection, rows: Sequence[Unkept]) -> int:
         """Store rows that `derive` made, less those whose subject got a record since, or was shredded; say how many.
 
         No other transaction may deposit for these subjects, or shred them, meanwhile.

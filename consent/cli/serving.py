@@ -1,4 +1,4 @@
-"""`consentry predict`, `aggregate` and `model export`: what a study's model says of people, and its file."""
+"""`consentry predict`, `aggregate`, `model card` and `model export`: what a model says of people, its card and file."""
 
 import json
 import sys
@@ -8,11 +8,14 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Column, Table
 
+from analytics.card import Card, Margins, card_html, card_markdown, figures
 from analytics.cohort import CohortQuery
 from consent import wiring
 from consent.adapters.fhir.risk_assessment import risk_assessment
 from consent.cli.stops import person_of
 from consent.services.studies.aggregating import FIFTHS, Aggregate
+from consent.services.studies.flow import IN_WORDS
+from consent.services.studies.release_facts import ReleaseFacts
 from consent.services.studies.requesters import requester_of
 from consent.settings import Settings, SettingsError
 from vault.files import write_new
@@ -40,6 +43,44 @@ def aggregate(home: Path, study: str, cohort: Path | None) -> None:
     out.print(told, highlight=False)
 
 
+def card(home: Path, study: str, out: Path, release: int | None, margins: Path | None) -> None:
+    """Write a release's model card into a folder."""
+    told = Margins.parse(_text(margins, "the margins")) if margins else None
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise SettingsError("there is something already: name a new folder, or an empty one")
+    with wiring.opened(Settings.read(home)) as installation:
+        facts = installation.release_room.facts(study, release)
+    contents = _card(facts, told)
+    out.mkdir(parents=True, exist_ok=True)
+    files = {"card.html": card_html(contents).encode(), "card.md": card_markdown(contents).encode()}
+    for name, content in (files | figures(contents)).items():
+        write_new(out / name, content)
+    sys.stdout.write(f"{out / 'card.html'}\n")
+
+
+def _card(facts: ReleaseFacts, margins: Margins | None) -> Card:
+    return Card(
+        title=facts.study.reference.title,
+        study=facts.study.reference.id,
+        purpose=facts.study.text,
+        ethics=facts.study.ethics,
+        release=facts.release,
+        status=facts.status.name,
+        manifest=facts.manifest,
+        evaluation=facts.evaluation,
+        gate=facts.gate,
+        dictionary=facts.dictionary,
+        cohort=facts.cohort,
+        flow={IN_WORDS.get(verdict, verdict): facts.flow[verdict] for verdict in sorted(facts.flow, key=_telling)},
+        margins=margins,
+    )
+
+
+def _telling(verdict: str) -> tuple[int, str]:
+    known = list(IN_WORDS)
+    return known.index(verdict) if verdict in known else len(known), verdict
+
+
 def export(home: Path, study: str, release: int, file: Path) -> None:
     """Write a release's file, and print its hash."""
     if file.exists():
@@ -61,8 +102,11 @@ def _table(found: Aggregate) -> Table:
 
 
 def _cohort(path: Path) -> CohortQuery:
+    return CohortQuery.parse(_text(path, "the cohort query"))
+
+
+def _text(path: Path, what: str) -> str:
     try:
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError("the cohort query cannot be read: name a JSON file in UTF-8") from error
-    return CohortQuery.parse(text)
+        raise SettingsError(f"{what} cannot be read: name a file in UTF-8") from error

@@ -41,6 +41,25 @@ def aggregate(
 
 
 @model_app.command()
+def card(
+    home: Home,
+    study: StudyId,
+    out: Annotated[Path, typer.Argument(help="A new folder, or one that is empty.")],
+    release: Annotated[int | None, typer.Option(min=1, help="The release's number; the newest without it.")] = None,
+    margins: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="Figures of all of the hospital's patients, TOML.")
+    ] = None,
+) -> None:
+    """Write a release's model card: what it stands on, how good it is, for whom, and TRIPOD+AI item by item.
+
+    As a web page and in Markdown, with its figures as SVG and PNG.
+    """
+    from consent.cli.serving import card as run
+
+    run(home, study, out, release, margins)
+
+
+@model_app.command()
 def export(
     home: Home,
     study: StudyId,

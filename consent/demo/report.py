@@ -9,18 +9,10 @@ from markupsafe import Markup
 from analytics import plots
 from consent import wiring
 from consent.demo.story import Story
+from consent.services.studies.flow import IN_WORDS
 
 GAS_OF_OTHERS = (("MedRec", 122_922), ("Dwarna", 160_598), ("Vana", 187_502), ("EAS 1.4", 187_816))
 """Gas for one grant by other systems' own contracts, measured on one node; EAS in a batch of 100."""
-
-REASONS = {
-    "NO_GRANT": "said nothing, so nothing was read",
-    "CATEGORY": "withheld a kind of record that the study cannot do without",
-    "PURPOSE": "allowed another purpose than this study's",
-    "STOPPED": "stopped it",
-    "REVOKED": "revoked it",
-    "EXPIRED": "the grant has run out",
-}
 
 
 def write_report(story: Story, path: Path) -> None:
@@ -47,7 +39,7 @@ def _figures(story: Story) -> dict[str, Any]:
         "refused": sorted(first.refused.items(), key=lambda item: -item[1]),
         "manifest": first.manifest.to_json(),
         "sentences": story.sentences,
-        "reasons": REASONS,
+        "reasons": IN_WORDS,
         "gas": gas,
         "gas_most": max(each for _, each in gas),
         "home": story.home,

@@ -24,9 +24,9 @@ ADDRESS_BYTES: Final = 20
 OPENING_BYTES: Final = 3 * HASH_BYTES + ADDRESS_BYTES
 _WHOLE_BELOW: Final = 2**53
 """JSON's whole numbers are exact below this (RFC 8785)."""
-_HASHES: Final = ("block_hash", "rows_root", "dictionary", "model", "cohort", "evaluation")
+_HASHES: Final = ("block_hash", "rows_root", "dictionary", "model", "cohort", "evaluation", "gate")
 _HEX_DIGITS: Final = {"registry": 40} | dict.fromkeys(_HASHES, 64)
-_NEW_IN_2: Final = {"cohort", "evaluation"}
+_NEW_IN_2: Final = {"cohort", "evaluation", "gate"}
 
 
 class InvalidManifestError(ConsentError):
@@ -82,8 +82,9 @@ class Manifest:
         parameters: of the training, seed included.
         code: names and versions of the software that computed the model.
         model: SHA-256 of the model's bytes.
-        cohort: SHA-256 of the cohort's canonical JSON; empty in version 1, as is the next.
+        cohort: SHA-256 of the cohort's canonical JSON; empty in version 1, as are the next two.
         evaluation: SHA-256 of the evaluation's canonical JSON.
+        gate: SHA-256 of the release gate's figures in canonical JSON.
     """
 
     study: str
@@ -101,11 +102,12 @@ class Manifest:
     model: str
     cohort: str = ""
     evaluation: str = ""
+    gate: str = ""
 
     @property
     def version(self) -> int:
-        """1 for a manifest that names neither cohort nor evaluation, else 2."""
-        return 2 if self.cohort or self.evaluation else 1
+        """1 for a manifest that names neither cohort, evaluation nor gate, else 2."""
+        return 2 if self.cohort or self.evaluation or self.gate else 1
 
     def to_json(self) -> dict[str, Json]:
         """Return the manifest as JSON values."""

@@ -72,3 +72,19 @@ def test_a_model_is_exported_to_a_new_file_whose_hash_is_told(desk: Desk, tmp_pa
     refused(desk.run("model export", BEDSIDE, file, "--release", 1), USAGE, "name a new one")
     refused(desk.run("model export", BEDSIDE, tmp_path / "other", "--release", 2), REFUSED, "no such release")
     assert not (tmp_path / "other").exists()
+
+
+def test_a_model_card_is_a_folder_with_page_text_and_figures(desk: Desk, tmp_path: Path) -> None:
+    margins = tmp_path / "margins.toml"
+    margins.write_text('source = "all admissions"\n[feature.age]\nmean = 61.0\nsd = 14.0\n')
+    out = tmp_path / "card"
+    said = desk.done("model card", BEDSIDE, out, "--margins", margins).stdout
+    assert said.strip() == str(out / "card.html")
+    names = {file.name for file in out.iterdir()}
+    assert {"card.html", "card.md", "roc.svg", "roc.png"} <= names
+    text = (out / "card.md").read_text()
+    assert "| said nothing, so nothing was read | 10 |" in text
+    assert "all admissions" in text
+    assert "author to supply" in text
+    refused(desk.run("model card", BEDSIDE, out), USAGE, "there is something already")
+    refused(desk.run("model card", BEDSIDE, tmp_path / "other", "--release", 7), NOT_FOUND, "no such release")

@@ -28,8 +28,9 @@ MANIFEST = Manifest(
     model="05" * 32,
     cohort="06" * 32,
     evaluation="07" * 32,
+    gate="08" * 32,
 )
-FIRST_VERSION = replace(MANIFEST, cohort="", evaluation="")
+FIRST_VERSION = replace(MANIFEST, cohort="", evaluation="", gate="")
 OPENING = Opening(b"\x01" * 32, b"\x02" * 32, Address(b"\x03" * 20), b"\x04" * 32)
 
 

@@ -60,15 +60,23 @@ def study(house: House) -> Study:
 
 
 def test_a_model_that_failed_the_release_gate_stays_and_the_figure_is_told(house: House) -> None:
-    figures = replace(GateFigures.from_json(json.loads(kept(house).gate)), smallest_leaf=2)
-    with house.open.store.begin() as unit:
-        unit.connection.execute(update(releases).values(gate=canonical_json(figures.to_json())))
+    trained = house.open.training.train(BEDSIDE, DICTIONARY, replace(PARAMETERS, min_child_weight=0))
+    house.publish()
+    assert trained.suspended
     before = size(house)
-    with pytest.raises(ExportRefusedError, match=r"fewer than 10 people \(2\)"):
-        house.open.exporting.export(BEDSIDE, 1, house.clock())
+    with pytest.raises(ExportRefusedError, match=rf"fewer than 10 people \({trained.gate.smallest_leaf}\)"):
+        house.open.exporting.export(BEDSIDE, 2, house.clock())
     [entry] = house.log(before)
     assert entry["verdict"] == "RELEASE_GATE"
     assert "fewer than 10 people" in entry["facts"]["failed"][0]
+
+
+def test_figures_of_the_gate_that_were_altered_at_rest_let_nothing_out(house: House) -> None:
+    better = replace(GateFigures.from_json(json.loads(kept(house).gate)), smallest_leaf=5_000)
+    with house.open.store.begin() as unit:
+        unit.connection.execute(update(releases).values(gate=canonical_json(better.to_json())))
+    with pytest.raises(ExportRefusedError, match="not what the log says"):
+        house.open.exporting.export(BEDSIDE, 1, house.clock())
 
 
 def test_a_release_from_before_there_was_a_gate_stays(house: House) -> None:

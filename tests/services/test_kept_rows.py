@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator
 from datetime import date
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 from sqlalchemy import select, update
 
 from consent.domain.terms import SubjectId, Window
+from consent.services.studies.rows import VERSION
 from consent.services.studies.training import RowsRead
 from tests.databases import bytes_at_rest
 from tests.services.house import DICTIONARY, STUDY, House, Template, received
@@ -104,17 +106,23 @@ def test_a_record_that_comes_in_while_a_training_reads_leaves_no_stale_row(
     assert rows(house) == now
 
 
-def test_a_consent_with_fewer_categories_or_days_gets_a_row_of_its_own(house: House) -> None:
+LESS = {
+    "fewer categories": {"categories": frozenset(STUDY.required)},
+    "days without a creatinine": {"window": Window(date(2020, 6, 16), None)},
+}
+
+
+@pytest.mark.parametrize("less", LESS.values(), ids=LESS)
+def test_a_consent_to_less_is_not_given_the_row_that_was_made_with_more(house: House, less: dict[str, object]) -> None:
     before, person = rows(house), house.people[5]
     house.stop(person)
-    house.grant(person, number=1, categories=frozenset(STUDY.required))
+    house.grant(person, number=1, **less)
     house.publish()
-    narrow = rows(house)
-    assert narrow[person] != before[person]
-    house.stop(person)
-    house.grant(person, number=2, window=Window(date(2020, 6, 16), None))
-    house.publish()
-    assert rows(house).get(person) not in {before[person], narrow[person]}
+    after = rows(house)
+    assert after[person] != before[person]
+    assert kept(house).count(person) == 2
+    forget(house)
+    assert rows(house) == after
 
 
 def test_erasing_somebody_takes_their_rows_along(house: House) -> None:
@@ -139,3 +147,13 @@ def test_somebody_without_a_row_is_kept_as_somebody_with_one(house: House) -> No
     with house.open.store.reading() as unit:
         lengths = {len(sealed) for sealed in unit.connection.scalars(select(vault_derived.c.sealed))}
     assert len(lengths) == 1
+
+
+def test_rows_that_would_come_out_otherwise_have_another_version(house: House) -> None:
+    """Rows are kept under the version of the code that worked them out.
+
+    If this fails, raise the number in `rows.VERSION` and say so here: rows kept by the code before are worked out anew.
+    """
+    asked = house.open.training.read(STUDY, DICTIONARY)
+    digest = sha256(b"".join(sorted(row.row.to_bytes() for row in asked.rows)))
+    assert (VERSION, digest.hexdigest()[:16]) == ("consentry/row/v1", "ed3b640885c5218b")

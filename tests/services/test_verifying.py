@@ -10,6 +10,7 @@ from sqlalchemy import update
 from consent.adapters.sql.tables import releases
 from consent.services.studies.verifying import UnknownReleaseError
 from tests.services.house import DICTIONARY, PARAMETERS, STUDY, House, Template, received
+from vault import Deposit
 
 PEOPLE = 50
 
@@ -90,9 +91,16 @@ def test_nobody_is_read_while_the_ledger_was_not(house: House) -> None:
 
 
 COLUMNS: dict[str, tuple[Callable[[bytes], object], set[str]]] = {
-    "model": (lambda content: content[:-1] + bytes([content[-1] ^ 1]), {"kept", "refitted"}),
+    "model": (lambda content: content[:-1] + bytes([content[-1] ^ 1]), {"kept"}),
     "model_hash": (lambda _: bytes(32), {"kept"}),
     "evaluation": (lambda content: content.replace(b"auroc", b"AUROC"), {"kept"}),
+    "gate": (lambda content: content.replace(b'"rows":50', b'"rows":51'), {"kept"}),
+    "dictionary": (lambda _: "x", {"kept"}),
+    "cohort": (lambda _: "{", {"kept"}),
+    "manifest": (
+        lambda content: content.replace(b'"rows":50', b'"rows":49'),
+        {"signed", "registered", "rows", "reexecuted"},
+    ),
     "envelope": (lambda content: content.replace(b'"sig":"', b'"sig":"AAAA'), {"signed"}),
 }
 
@@ -114,6 +122,16 @@ def test_a_training_that_the_log_does_not_have_is_named(house: House, monkeypatc
 def test_a_release_that_is_not_there_is_told(house: House) -> None:
     with pytest.raises(UnknownReleaseError, match="lists those"):
         found(house, 7)
+
+
+def test_a_row_that_its_records_never_gave_is_named(house: House) -> None:
+    """Whoever holds the keys can put a record into the database; the log does not say that one came in."""
+    [resource] = [one for one in received(0, creatinine=9.9) if one.category == "laboratory"]
+    with house.open.store.begin() as unit:
+        deposit = Deposit(house.people[0], "laboratory", resource.content, resource.name)
+        house.open.vault.deposit(unit.connection, [deposit])
+    assert found(house)["refitted"] is False
+    assert "no record came in since" in seen(house)
 
 
 def test_records_that_came_in_since_are_no_forgery(house: House) -> None:

@@ -15,6 +15,7 @@ from vault import (
     Deposit,
     Derivation,
     Derived,
+    EpochKeyLostError,
     KeyNotFoundError,
     Opening,
     Outcome,
@@ -22,7 +23,7 @@ from vault import (
     Unkept,
 )
 from vault.derived import MOST_KEPT
-from vault.sql.derived import SealedRow
+from vault.sql.derived import SealedRow, put_derived
 from vault.tables import vault_derived, vault_records
 
 ANNA, BEN, CARA = "a" * 32, "b" * 32, "c" * 32
@@ -59,7 +60,7 @@ def derive(home: Home, summing: Summing, gate: ListedGate, *subjects: str, kept:
 def keep(home: Home, rows: Sequence[Unkept]) -> int:
     """Keep rows in a transaction of their own; say how many."""
     with home.writing() as connection:
-        return home.vault().keep_derived(connection, rows)
+        return home.vault().keep(connection, rows)
 
 
 def stored(home: Home) -> list[SealedRow]:
@@ -331,16 +332,28 @@ def test_who_has_nothing_but_a_derived_row_is_among_those_of_whom_something_lies
         assert home.vault().among(connection, [ANNA, BEN]) == {ANNA}
 
 
-def test_an_old_copy_of_the_rows_does_not_open_once_the_epoch_died(full: Home) -> None:
+def test_an_old_copy_of_both_databases_does_not_open_once_the_epoch_died(full: Home) -> None:
     derive(full, Summing(), open_gate(ANNA, BEN), ANNA, BEN)
-    thief = full.copy(full.folder.parent / "thief")
+    old = full.copy(full.folder.parent / "old")
     with full.writing() as connection:
         full.vault().shred(connection, [ANNA])
     full.vault().keys.turn()
-    full.databases_into(thief)
-    assert contents(derive(full, Summing(), open_gate(BEN), BEN)) == [(BEN, b"ben")]
-    old = [row for row in stored(thief) if row.subject == ANNA]
-    assert not old, "the present holds none"
+    old.databases_into(full)
+    assert [row.subject for row in stored(full)] == [ANNA, BEN], "the rows are there again"
+    with pytest.raises(EpochKeyLostError):
+        full.vault()
+
+
+def test_an_old_row_of_who_was_shredded_does_not_open_when_it_is_put_back(full: Home) -> None:
+    derive(full, Summing(), open_gate(ANNA), ANNA)
+    [old] = stored(full)
+    with full.writing() as connection:
+        full.vault().shred(connection, [ANNA])
+        put_derived(connection, [old])
+    with pytest.raises(KeyNotFoundError):
+        derive(full, Summing(), open_gate(ANNA), ANNA)
+    full.vault().enrol([ANNA])
+    assert contents(derive(full, Summing(), open_gate(ANNA), ANNA, kept=False)) == [(ANNA, b"")], "another key"
 
 
 def test_rows_outlive_a_turn_of_the_epoch(full: Home) -> None:

@@ -55,7 +55,8 @@ class Exporting:
         Raises `StudyNotApprovedError`, `ExportRefusedError`, and `ModelRefusedError` for what is not ACTIVE.
         """
         stored = self._stored(study_id, release)
-        failed = gate_failures(stored)
+        with self.store.reading() as unit:
+            failed = gate_failures(stored, unit.log)
         if failed:
             self._write(stored, "RELEASE_GATE", {"failed": list(failed)}, now)
             raise ExportRefusedError(f"this model may not leave: {' '.join(failed)}")

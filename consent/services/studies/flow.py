@@ -9,13 +9,26 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from analytics.disclosure import shown
-from consent.domain.entry import Action
+from consent.domain.entry import PERMIT, Action
 from consent.domain.terms import Operation
 from consent.ports import AuditLog
 from consent.services.acts import said
 
 NO_ROW: Final = "NO_ROW"
 """Admitted, but not in the cohort, or their outcome is not known."""
+IN_WORDS: Final[Mapping[str, str]] = {
+    PERMIT: "consent covers it: read",
+    NO_ROW: "consent covers it, but the outcome is not known or they are not in the cohort",
+    "NO_GRANT": "said nothing, so nothing was read",
+    "CATEGORY": "withheld a kind of record that the study cannot do without",
+    "PURPOSE": "allowed another purpose than this study's",
+    "OPERATION": "allowed something else to be done than this",
+    "STOPPED": "stopped it",
+    "REVOKED": "revoked it",
+    "EXPIRED": "the grant has run out",
+    "BLOCKED": "asked to be erased",
+}
+"""What a verdict means, the most telling first; any other stands for itself."""
 _AT_ONCE: Final = 1000
 
 
@@ -28,9 +41,7 @@ def participant_flow(log: AuditLog, study: str, release: int, rows: int) -> dict
     verdicts = _verdicts(log, study, release)
     if not verdicts:
         return {}
-    return {
-        verdict: shown(count) for verdict, count in sorted((verdicts | {NO_ROW: verdicts["PERMIT"] - rows}).items())
-    }
+    return {verdict: shown(count) for verdict, count in sorted((verdicts | {NO_ROW: verdicts[PERMIT] - rows}).items())}
 
 
 def _verdicts(log: AuditLog, study: str, release: int) -> Counter[str]:

@@ -17,7 +17,7 @@ from consent.domain.terms import Category, SubjectId, Window
 from vault import Admitted, Derivation
 from vault import Opening as OpenedRecords
 
-_VERSION: Final = "consentry/row/v1"
+VERSION: Final = "consentry/row/v1"
 """Another one whenever the same records would give another row."""
 _ROW: Final = b"\x01"
 _NO_ROW: Final = b"\x00"
@@ -34,7 +34,7 @@ class TrainingRow:
 
 def derivation(dictionary: Dictionary, cohort: CohortQuery | None) -> Derivation:
     """Return how one person's row is worked out, as the bytes that `row_from` reads."""
-    name = f"{_VERSION}\n{dictionary.hash}\n{cohort.id if cohort else ''}"
+    name = f"{VERSION}\n{dictionary.hash}\n{cohort.id if cohort else ''}"
     return Derivation(name.encode(), partial(_row_bytes, dictionary, cohort))
 
 

@@ -18,6 +18,7 @@ from analytics import (
     software,
 )
 from analytics.apart import Fitted, fit_apart, train_apart
+from analytics.subgroups import groups_of
 from consent.domain.decision import Permit
 from consent.domain.dsse import MANIFEST_TYPE, sign
 from consent.domain.entry import Action, Entry
@@ -34,7 +35,7 @@ from consent.services.log import Log
 from consent.services.projection import LedgerProjection
 from consent.services.studies.approved import StudyNotApprovedError, approved_study
 from consent.services.studies.openings import owners
-from consent.services.studies.rows import TrainingRow, derivation, row_from
+from consent.services.studies.rows import TrainingRow, derivation, row_from, row_of
 from consent.services.studies.standing import STANDING, model_status
 from consent.services.studies.suspending import reasons_to_suspend
 from vault import Access, Admission, Part, Refused, Unkept, Vault
@@ -136,11 +137,9 @@ class Training:
         dictionary: Dictionary,
         cohort: CohortQuery | None = None,
         report: Told = lambda _: None,
-        of: Sequence[SubjectId] | None = None,
     ) -> "RowsRead":
-        """Read the rows of everybody whom the gate admits for training now, or of those `of` whom it admits.
+        """Read the rows of everybody whom the gate admits for training now; one entry of the log for each asked.
 
-        One entry of the log for each asked.
         Rows that were worked out are kept sealed, so that the next reading need not open the records.
         """
         report("reading")
@@ -148,7 +147,7 @@ class Training:
         self.follow(self.clock())
         gate = _CountingGate(self.gate(study))
         with self.store.reading() as unit:
-            subjects = [patient.subject for patient in unit.patients.everyone()] if of is None else of
+            subjects = [patient.subject for patient in unit.patients.everyone()]
         rows: list[TrainingRow] = []
         unkept: list[Unkept] = []
         with self.store.reading() as unit:
@@ -163,6 +162,18 @@ class Training:
         self._keep_rows(unkept)
         return RowsRead(gate.gate, access, rows, gate.pinned, gate.refused)
 
+    def read_anew(
+        self, study: Study, dictionary: Dictionary, cohort: CohortQuery | None, of: Sequence[SubjectId]
+    ) -> "RowsRead":  # fmt: skip
+        """Read the rows of these people, as `read` does, from their records and from nothing that was kept."""
+        access, gate = training_access(study, dictionary, cohort), _CountingGate(self.gate(study))
+        self.follow(self.clock())
+        with self.store.reading() as unit:
+            opened = self.vault.read(unit.connection, gate, access, of)
+            found = ((one.subject, one.admitted.commitment, row_of(one, dictionary, cohort)) for one in opened)
+            rows = [TrainingRow(SubjectId(subject), by, row) for subject, by, row in found if row is not None]
+        return RowsRead(gate.gate, access, rows, gate.pinned, gate.refused)
+
     def gate(self, study: Study) -> ConsentGate:
         """Return the gate that a training for this study asks."""
         return ConsentGate(self.store, self.log, self.book, self.projection, study, self.clock, self.max_staleness)
@@ -171,7 +182,7 @@ class Training:
         """Keep rows and let go of them here."""
         if unkept:
             with self.store.begin() as unit:
-                self.vault.keep_derived(unit.connection, unkept)
+                self.vault.keep(unit.connection, unkept)
         unkept.clear()
 
     def _study(self, study_id: str) -> Study:
@@ -199,6 +210,7 @@ class Training:
         self._require_new(sha256(content), earlier)
         openings, pinned = self._openings(read.rows), read.pinned
         evaluation = canonical_json(fitted.evaluation.to_json())
+        gate = canonical_json(fitted.gate.to_json())
         manifest = Manifest(
             study=study.reference.id,
             release=len(earlier) + 1,
@@ -215,6 +227,7 @@ class Training:
             model=sha256(content).hex(),
             cohort=(asked.cohort or CohortQuery.everyone(dictionary.day())).id,
             evaluation=sha256(evaluation).hex(),
+            gate=sha256(gate).hex(),
         )
         stored = StoredRelease(
             study=manifest.study,
@@ -225,7 +238,7 @@ class Training:
             evaluation=evaluation,
             dictionary=dictionary.text,
             cohort=asked.cohort.to_bytes().decode() if asked.cohort else "",
-            gate=canonical_json(fitted.gate.to_json()),
+            gate=gate,
             envelope=sign(manifest.to_bytes(), MANIFEST_TYPE, self.log.signer.public_key, self.log.signer.sign),
         )
         suspended = reasons_to_suspend(study, fitted.evaluation, fitted.gate)
@@ -362,7 +375,7 @@ def _fit(read: RowsRead, asked: _Asked, report: Told) -> Fitted:
         raise TooFewRowsError("nobody's records may be read for this study now: ask for consent first")
     names = [comparison.title for comparison in asked.dictionary.comparisons]
     try:
-        fitted = train_apart(rows, asked.parameters, names, report)
+        fitted = train_apart(rows, asked.parameters, names, report, groups_of(asked.dictionary))
         report("fitting again")
         again = fit_apart(rows, asked.parameters)
     except RowsError as error:

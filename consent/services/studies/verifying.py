@@ -48,13 +48,14 @@ class Verifying:
         """
         stored = self._stored(study_id, release)
         evidence, name = self.evidence.of_release(stored), f"release.{stored.release}"
-        yield Finding(f"{name}.kept", _is_whole(stored, evidence.manifest), "what is kept has the manifest's hashes")
+        whole = _is_whole(stored, evidence.manifest)
+        yield Finding(f"{name}.kept", whole, "what is kept has the manifest's hashes")
         yield audit_envelope(evidence, self.training.log.signer.public_key, self.verify)
         chain, history = audit_chain(ledger)
         yield history
         yield from audit_release(evidence, chain, ledger, self._gone())
         yield self._reexecuted(f"{name}.reexecuted", evidence)
-        holds, seen = self._refitted(stored, evidence.manifest)
+        holds, seen = self._refitted(stored, evidence.manifest) if whole else (None, "not fitted: restore it first")
         yield Finding(f"{name}.refitted", holds, seen)
 
     def _stored(self, study_id: str, release: int | None) -> StoredRelease:
@@ -95,7 +96,9 @@ class Verifying:
         if standing.unowned or ended:
             return None, _lineage(standing.unowned, ended)
         dictionary, cohort = Dictionary.parse(stored.dictionary), cohort_of(stored)
-        read = self.training.read(study, dictionary, cohort, of=list(openings))
+        read = self.training.read_anew(study, dictionary, cohort, list(openings))
+        if late := read.refused.total():  # somebody left since we looked
+            return None, _lineage(0, late)
         return self._compared(stored, manifest, read, openings)
 
     def _openings(self, standing: Members) -> dict[SubjectId, Opening]:
@@ -118,14 +121,27 @@ class Verifying:
         ]
         return stale.name if stale else "", held.count(False)
 
+    def _recorded_since(self, stored: StoredRelease) -> set[SubjectId]:
+        """Return of whom the log says that a record came in since the release was trained."""
+        trained, found = False, set()
+        with self.training.store.reading() as unit:
+            for entry in unit.log.entries():
+                body = said(entry) or {}
+                about = (body.get("action"), body.get("study"), dict(body.get("facts") or {}).get("release"))
+                trained = trained or about == (Action.TRAIN, *_key(stored))
+                if trained and about[0] == Action.IMPORT:
+                    found.add(SubjectId(str(body.get("subject", ""))))
+        return found
+
     def _compared(
         self, stored: StoredRelease, manifest: Manifest, read: RowsRead, openings: Mapping[SubjectId, Opening]
     ) -> tuple[bool | None, str]:  # fmt: skip
         macs = self.training.vault.mac_all([Part(row.subject, row_hash(row.row)) for row in read.rows])
-        same = sum(openings[row.subject].row == mac for row, mac in zip(read.rows, macs, strict=True))
-        if same < len(openings):
-            changed = len(openings) - same
-            return None, f"{changed} rows are not what they were: records came in since; lineage holds"
+        same = {row.subject for row, mac in zip(read.rows, macs, strict=True) if openings[row.subject].row == mac}
+        if changed := openings.keys() - same:
+            if unexplained := len(changed - self._recorded_since(stored)):
+                return False, f"{unexplained:,} rows are not what their records give, and no record came in since"
+            return None, f"{len(changed):,} rows are not what they were: records came in since; lineage holds"
         try:
             fitted = fit_apart([row.row for row in read.rows], Parameters.from_json(manifest.parameters))
         except AnalyticsError as error:
@@ -148,10 +164,13 @@ def _is_whole(stored: StoredRelease, manifest: Manifest) -> bool:
     whole = whole and (manifest.study, manifest.release) == _key(stored)
     if manifest.version == 1:
         return whole
-    dictionary = Dictionary.parse(stored.dictionary)
-    cohort = cohort_of(stored) or CohortQuery.everyone(dictionary.day())
-    kept = (dictionary.hash, cohort.id, sha256(stored.evaluation).hex())
-    return whole and kept == (manifest.dictionary, manifest.cohort, manifest.evaluation)
+    try:
+        dictionary = Dictionary.parse(stored.dictionary)
+        cohort = cohort_of(stored) or CohortQuery.everyone(dictionary.day())
+    except AnalyticsError:
+        return False
+    kept = (dictionary.hash, cohort.id, sha256(stored.evaluation).hex(), sha256(stored.gate).hex())
+    return whole and kept == (manifest.dictionary, manifest.cohort, manifest.evaluation, manifest.gate)
 
 
 def _holds(facts: Mapping[str, object], made: Mapping[str, object]) -> bool:
