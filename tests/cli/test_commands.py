@@ -131,15 +131,18 @@ def test_a_tampered_receipt_is_named_with_exit_6(home: Path) -> None:
 
 
 def test_tampered_evidence_is_named_with_exit_6(home: Path) -> None:
-    edited(home / "auditor" / "release-1.json", _with_another_seed)
-    refused(consentry("verify", home), NOT_VERIFIED, "release.1.signed does not hold; 2 of 13")
+    edited(home / "auditor" / "release-1.json", reseeded)
+    ran = consentry("verify", home)
+    refused(ran, NOT_VERIFIED, "release.1.signed does not hold; 2 of")
+    assert "FAILS release.1.registered" in ran.stdout
 
 
-def _with_another_seed(text: str) -> str:
-    """Change the manifest within its envelope, whose signature no longer fits."""
+def reseeded(text: str) -> str:
+    """Return evidence whose manifest names another seed, its signature as it was."""
     evidence = json.loads(text)
-    manifest = base64.b64decode(evidence["envelope"]["payload"]).replace(b'"seed":0', b'"seed":1')
-    evidence["envelope"]["payload"] = base64.b64encode(manifest).decode()
+    payload = base64.b64decode(evidence["envelope"]["payload"]).decode()
+    assert '"seed":0' in payload
+    evidence["envelope"]["payload"] = base64.b64encode(payload.replace('"seed":0', '"seed":1').encode()).decode()
     return json.dumps(evidence)
 
 

@@ -16,6 +16,7 @@ from consent import wiring
 from consent.adapters.sql.tables import openings
 from consent.domain.data_use import DataUse
 from consent.domain.errors import JobCancelledError, LedgerRejectedError
+from consent.domain.hashing import Json
 from consent.domain.manifest import Manifest
 from consent.domain.study import InvalidStudyError
 from consent.domain.terms import Category, SubjectId, Window
@@ -23,6 +24,7 @@ from consent.ports import ModelStatus, Registration, Revocations, StatusChange, 
 from consent.services.auditing import audit_chain, audit_release, rows_without_consent
 from consent.services.studies.serving import ModelRefusedError, load_active
 from consent.services.studies.training import Trained, TrainingError
+from consent.services.studies.training_job import outcome_of
 from tests.services.house import DICTIONARY, DICTIONARY_TEXT, PARAMETERS, STUDY, House, Template, received
 
 READ, RECHECK = 2, 3
@@ -332,6 +334,25 @@ def test_a_stale_ledger_reads_nobody(house: House) -> None:
     with pytest.raises(TrainingError):
         train(house)
     assert {entry["verdict"] for entry in house.log(before.entries)} == {"LEDGER_STALE"}
+
+
+def test_a_release_that_fails_the_release_gate_is_registered_suspended_and_the_one_before_it_retired(
+    house: House,
+) -> None:
+    first = train(house)
+    loose = replace(PARAMETERS, min_child_weight=0, depth=6)
+    told: list[dict[str, Json]] = []
+    second = house.open.training.train(
+        STUDY.reference.id, DICTIONARY, loose, finish=lambda unit, stored: told.append(outcome_of(unit, stored))
+    )
+    house.publish()
+    statuses = [house.open.ledger.model_status(one.stored.model_hash) for one in (first, second)]
+    assert statuses == [ModelStatus.RETIRED, ModelStatus.SUSPENDED]
+    [leaf] = second.suspended
+    assert leaf.startswith("A leaf of the model holds fewer than 10 people")
+    assert told[0]["suspended"] == [leaf]
+    *_, entry = [entry for entry in house.log() if entry["action"] == "train"]
+    assert (entry["facts"]["suspended"], entry["facts"]["reexecuted"]) == ([leaf], True)
 
 
 def test_only_active_bytes_are_served(house: House) -> None:

@@ -174,7 +174,7 @@ def house(consenting: Template, tmp_path: Path) -> Iterator[House]:
         yield opened
 
 
-CHOSEN: dict[str, Json] = {"rounds": 8, "depth": 2, "min_child_weight": 1}
+CHOSEN: dict[str, Json] = {"rounds": 8, "depth": 2, "min_child_weight": 3}
 
 
 def trained(house: House, study: str = STUDY.reference.id, clock: Clock | None = None) -> Job:
@@ -206,6 +206,7 @@ def test_a_training_as_a_job_ends_with_its_release_and_a_signed_log(house: House
         "release": 1,
         "model": release.model_hash.hex(),
         "manifest": sha256(release.manifest).hex(),
+        "suspended": [],
     }
     assert job.progress.step == "storing"
     assert note is not None

@@ -58,7 +58,7 @@ class RetrainingRunner:
         parameters = Parameters(**{**chosen, "features": tuple(chosen["features"])})
 
         def finish(unit: Unit, trained: StoredRelease) -> None:
-            report.finish(unit, outcome_of(trained))
+            report.finish(unit, outcome_of(unit, trained))
 
         try:
             self.training.train(study, dictionary, parameters, cohort=cohort, finish=finish, report=report)

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from analytics import CohortQuery, Dictionary, Parameters
+from analytics import CohortQuery, Dictionary, Evaluation, GateFigures, Parameters
 from consent.domain.errors import JobError
 from consent.domain.hashing import Json, canonical_json, sha256
 from consent.ports import Job, StoredRelease, Unit
+from consent.services.studies.suspending import reasons_to_suspend
 from consent.services.studies.training import Training
 from consent.services.working import Report
 
@@ -57,21 +58,29 @@ class TrainingRunner:
         dictionary = Dictionary.parse(asked["dictionary"])
 
         def finish(unit: Unit, stored: StoredRelease) -> None:
-            report.finish(unit, outcome_of(stored))
+            report.finish(unit, outcome_of(unit, stored))
 
         parameters = _parameters(dictionary, asked["parameters"])
         cohort = _cohort(asked.get("cohort", ""))
         self.training.train(asked["study"], dictionary, parameters, cohort=cohort, finish=finish, report=report)
 
 
-def outcome_of(stored: StoredRelease) -> dict[str, Json]:
-    """Return what a job says of the release that came of it."""
+def outcome_of(unit: Unit, stored: StoredRelease) -> dict[str, Json]:
+    """Return what a job says of the release that came of it, and why it is suspended where it is."""
     return {
         "study": stored.study,
         "release": stored.release,
         "model": stored.model_hash.hex(),
         "manifest": sha256(stored.manifest).hex(),
+        "suspended": list(_why_suspended(unit, stored)),
     }
+
+
+def _why_suspended(unit: Unit, stored: StoredRelease) -> tuple[str, ...]:
+    study, gate = unit.studies.get(stored.study), GateFigures.from_json(json.loads(stored.gate))
+    if study is None:
+        return gate.failures()
+    return reasons_to_suspend(study, Evaluation.from_json(json.loads(stored.evaluation)), gate)
 
 
 def _cohort(text: str) -> CohortQuery | None:
