@@ -105,12 +105,15 @@ def train(
     study: Annotated[str, typer.Argument(help="The study's id.")],
     dictionary: Annotated[Path, typer.Argument(help="The dictionary, a TOML file.", exists=True, dir_okay=False)],
     rounds: Annotated[int | None, typer.Option(min=1, max=10_000, help="Trees of the model.")] = None,
+    cohort: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="A cohort query, JSON: only who is in it.")
+    ] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Show how far it is until it ends.")] = False,
 ) -> None:
     """Queue the training of a study's next release for a worker, and print the job's id; needs no passphrase."""
     from consent.cli.jobs import train as run
 
-    run(home, study, dictionary, rounds, wait=wait)
+    run(home, study, dictionary, rounds, cohort, wait=wait)
 
 
 @app.command()

@@ -16,12 +16,13 @@ from rich.table import Column, Table
 from consent import wiring
 from consent.adapters.logging_json import configure, logger
 from consent.adapters.sql import SqlStore
+from consent.cli.reading import file_text
 from consent.domain.errors import ConsentError, JobError, RecordsUnavailableError
 from consent.domain.hashing import Json
 from consent.ports import Job, JobState
 from consent.services.studies.training_job import training_job
 from consent.services.working import Attempt, Worker
-from consent.settings import Databases, Settings, SettingsError
+from consent.settings import Databases, Settings
 from consent.wiring import Installation
 from vault import VaultError
 
@@ -79,15 +80,13 @@ def _say(attempt: Attempt) -> None:
         logger().warning("job ended", error=attempt.error, **facts)
 
 
-def train(home: Path, study: str, dictionary: Path, rounds: int | None, *, wait: bool) -> None:
+def train(home: Path, study: str, dictionary: Path, rounds: int | None, cohort: Path | None, *, wait: bool) -> None:
     """Queue a training and print the job's id; with `wait` see it through."""
-    try:
-        text = dictionary.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError("the dictionary cannot be read: name a TOML file in UTF-8") from error
+    text = file_text(dictionary, "the dictionary")
+    query = file_text(cohort, "the cohort query") if cohort else ""
     chosen: dict[str, Json] = {} if rounds is None else {"rounds": rounds}
     with wiring.opened_records(home, Databases.read()) as store:
-        job = training_job(study, text, chosen, wiring.utc_now())
+        job = training_job(study, text, chosen, wiring.utc_now(), query)
         with store.begin() as unit:
             unit.jobs.add(job)
         sys.stdout.write(job.id + "\n")

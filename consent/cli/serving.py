@@ -12,6 +12,7 @@ from analytics.card import Card, Margins, card_html, card_markdown, figures
 from analytics.cohort import CohortQuery
 from consent import wiring
 from consent.adapters.fhir.risk_assessment import risk_assessment
+from consent.cli.reading import file_text
 from consent.cli.stops import person_of
 from consent.services.studies.aggregating import FIFTHS, Aggregate
 from consent.services.studies.flow import IN_WORDS
@@ -45,7 +46,7 @@ def aggregate(home: Path, study: str, cohort: Path | None) -> None:
 
 def card(home: Path, study: str, out: Path, release: int | None, margins: Path | None) -> None:
     """Write a release's model card into a folder."""
-    told = Margins.parse(_text(margins, "the margins")) if margins else None
+    told = Margins.parse(file_text(margins, "the margins")) if margins else None
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise SettingsError("there is something already: name a new folder, or an empty one")
     with wiring.opened(Settings.read(home)) as installation:
@@ -102,11 +103,4 @@ def _table(found: Aggregate) -> Table:
 
 
 def _cohort(path: Path) -> CohortQuery:
-    return CohortQuery.parse(_text(path, "the cohort query"))
-
-
-def _text(path: Path, what: str) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{what} cannot be read: name a file in UTF-8") from error
+    return CohortQuery.parse(file_text(path, "the cohort query"))

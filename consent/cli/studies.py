@@ -8,18 +8,16 @@ from rich.table import Column, Table
 
 from analytics import CohortQuery
 from consent import wiring
+from consent.cli.reading import file_text
 from consent.services.studies.release_history import PastRelease, what_changed
 from consent.services.studies.releasing import ReleaseUnknownError
-from consent.settings import Settings, SettingsError
+from consent.settings import Settings
 from consent.wiring import Installation
 
 
 def count(home: Path, study: str, query: Path) -> None:
     """Print whom the query means, how many they are, and what epsilon is left."""
-    try:
-        cohort = CohortQuery.parse(query.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError("the query cannot be read: name a JSON file in UTF-8") from error
+    cohort = CohortQuery.parse(file_text(query, "the cohort query"))
     out = Console()
     out.print(cohort.english(), highlight=False, markup=False)
     with wiring.opened(Settings.read(home)) as installation:

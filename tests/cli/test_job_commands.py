@@ -60,6 +60,16 @@ def test_a_queued_training_is_done_by_a_worker_which_ends_when_asked(home: Path)
     assert "done" in consentry("jobs", home).stdout
 
 
+def test_a_training_on_a_cohort_is_named_by_its_query(home: Path) -> None:
+    query = home.parent / "cohort.json"
+    query.write_text('{"version": 1, "index": {"day": "2020-06-15"}, "where": {"demographics": {"age": [41, null]}}}')
+    with working(home):
+        ran = queue(home, "--cohort", str(query), "--wait")
+    assert (ran.returncode, '"release":1' in ran.stderr) == (0, True), ran.stderr
+    query.write_text("{")
+    refused(queue(home, "--cohort", str(query)), USAGE, "the query is not JSON")
+
+
 def test_a_training_that_fails_is_told_to_whoever_waits(home: Path) -> None:
     with working(home):
         refused(queue(home, "--wait", study="livers"), REFUSED, "no such study is registered here")
