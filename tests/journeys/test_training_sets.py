@@ -22,8 +22,6 @@ from tests.journeys.training_sets import LIMITS, Expectation, exactly, found
 from tests.services.house import DICTIONARY, PARAMETERS, STUDY, House, Template, received
 from tests.services.node_house import NodeHouse
 
-RECHECK: Final = 3
-"""Which reading of the clock a training decides at once more."""
 CONFIRMATIONS: Final = 5
 
 someone = st.integers(0, 59)
@@ -109,9 +107,15 @@ class Journey:
 
     def train(self, meanwhile: int) -> None:
         """Train for good while somebody stops, and compare what the release answers for."""
-        self.house.clock.watch({RECHECK: partial(self.stop, meanwhile)})
+        left = iter([meanwhile])
+
+        def report(stage: str) -> None:
+            if stage == "checking":
+                for number in left:
+                    self.stop(number)
+
         try:
-            trained = self.house.open.training.train("kidneys", DICTIONARY, PARAMETERS)
+            trained = self.house.open.training.train("kidneys", DICTIONARY, PARAMETERS, report=report)
         except TrainingError:
             return
         self.require_answers_for_exactly_those(trained)
