@@ -98,9 +98,8 @@ LIMITS: Final[tuple[dict[str, Any], ...]] = (
     {},
     {"categories": STUDY.required},
     {"categories": ALL - {Category.OUTCOMES}},
-    {"operations": frozenset({Operation.PREDICT})},
     {"window": Window(None, INDEX)},
     {"window": Window(INDEX + timedelta(days=1), None)},
     {"window": Window(INDEX - timedelta(days=1), INDEX + timedelta(days=60))},
 )
-"""What else people sign: fewer categories, another operation, days that leave out the outcome or the measurement."""
+"""What else people sign: fewer categories, days that leave out the outcome or the measurement."""
