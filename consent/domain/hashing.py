@@ -51,6 +51,8 @@ def _is_plain(value: object) -> bool:
 
     It runs for every entry of the log, so texts, which most members are, cost no call.
     """
+    if isinstance(value, str):
+        return True
     kind = type(value)
     if kind is dict and isinstance(value, dict):
         for name, member in value.items():
@@ -58,7 +60,7 @@ def _is_plain(value: object) -> bool:
                 return False
         return True
     if kind is list and isinstance(value, list):
-        return all(type(member) is str or _is_plain(member) for member in value)
+        return all(map(_is_plain, value))
     if kind is int and isinstance(value, int):
         return -_WHOLE_BELOW < value < _WHOLE_BELOW
-    return value is None or isinstance(value, str | bool)
+    return value is None or isinstance(value, bool)

@@ -1,8 +1,10 @@
 """Training: exactly the rows whose consent holds at one pinned block, checked again before the model counts."""
 
+import gc
 import secrets
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -150,7 +152,7 @@ class Training:
             subjects = [patient.subject for patient in unit.patients.everyone()]
         rows: list[TrainingRow] = []
         unkept: list[Unkept] = []
-        with self.store.reading() as unit:
+        with _uncollected(), self.store.reading() as unit:
             for one in self.vault.derive(unit.connection, gate, access, subjects, derivation(dictionary, cohort)):
                 row = row_from(one.content)
                 if row is not None:
@@ -320,6 +322,18 @@ class Training:
         for old in releases:
             if self._status(unit, old.model_hash) in STANDING:
                 unit.model_acts.add(old.model_hash, ModelStatus.RETIRED)
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Let Python look for no cycles while it makes a million objects that have none: that took a fifth of the time."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
 
 
 class _CountingGate:
