@@ -1,4 +1,9 @@
-"""Who the people are: each feature among people with the outcome and without, from shown counts and rounded figures."""
+"""Who the people are: each feature among people with the outcome and without, from shown counts and rounded figures.
+
+A dictionary chooses the numbers of its codes, so one that few people have could be given a number large enough to be
+read off a mean. The nine lowest and the nine highest values therefore count as the tenth does, and a feature with few
+values, of which fewer than ten people have one between the others, is not shown.
+"""
 
 import math
 from collections.abc import Sequence
@@ -13,6 +18,8 @@ from analytics.discrimination import Labels
 
 DIGITS: Final = 3
 """Significant digits of means and standard deviations: fewer than would add up to one person's value."""
+FEW_VALUES: Final = 20
+"""A feature with so many different values or fewer may be one of codes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +62,7 @@ def _spread(values: NDArray[np.float64]) -> Spread | None:
     people = shown(len(known))
     if people is None:
         return None
+    stands_out, known = _stands_out(known), _without_extremes(known)
     if set(np.unique(known)) <= {0.0, 1.0}:
         share = shown_share(int(known.sum()), len(known))
         return (
@@ -62,7 +70,7 @@ def _spread(values: NDArray[np.float64]) -> Spread | None:
             if share is None
             else Spread(people, _rounded(share), _rounded(math.sqrt(share * (1 - share))), is_share=True)
         )
-    if _stands_out(known):
+    if stands_out or not len(known) or _has_rare_value(known):
         return None
     return Spread(people, _rounded(float(known.mean())), _rounded(float(known.std(ddof=1))), is_share=False)
 
@@ -71,6 +79,19 @@ def _stands_out(known: NDArray[np.float64]) -> bool:
     """Say whether fewer than ten people differ from one value that all the others share."""
     _, counts = np.unique(known, return_counts=True)
     return 0 < len(known) - int(counts.max()) < SMALLEST
+
+
+def _without_extremes(known: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Let fewer than ten people at either end count as the next one does; nobody is left where the ends meet."""
+    ascending = np.sort(known)
+    low, high = ascending[SMALLEST - 1], ascending[-SMALLEST]
+    return np.clip(known, low, high) if low <= high else known[:0]
+
+
+def _has_rare_value(known: NDArray[np.float64]) -> bool:
+    """Say whether fewer than ten people have one of what may be codes."""
+    _, counts = np.unique(known, return_counts=True)
+    return len(counts) <= FEW_VALUES and int(counts.min()) < SMALLEST
 
 
 def _rounded(value: float) -> float:

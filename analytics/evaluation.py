@@ -1,11 +1,12 @@
 """How good a model is, as plain figures (TRIPOD+AI; BMJ 2024;385:e078378). `analytics.evaluating` computes them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from analytics.calibration import Calibration
 from analytics.decision_curve import NetBenefit
 from analytics.describing import Characteristic
+from analytics.disclosure import shown
 from analytics.discrimination import Interval, RocPoint
 from analytics.plain import figures, plain
 from analytics.subgroups import Subgroup
@@ -80,6 +81,16 @@ class Evaluation:
     decision: tuple[NetBenefit, ...] = ()
     subgroups: tuple[Subgroup, ...] = ()
     characteristics: tuple[Characteristic, ...] = ()
+
+    def as_shown(self) -> "Evaluation":
+        """Return the evaluation with numbers of people as they may be shown; figures stay as they are."""
+        return replace(
+            self,
+            people=shown(self.people) or 0,
+            events=shown(self.events) or 0,
+            baseline=replace(self.baseline, people=shown(self.baseline.people) or 0),
+            comparisons=tuple(replace(one, people=shown(one.people) or 0) for one in self.comparisons),
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Return the evaluation as JSON values, numbers rounded to four decimals."""

@@ -1,7 +1,8 @@
 """Whether a model may serve and leave: what it gives away about being in it, and how few people a leaf of it holds.
 
-The bounds are ours. Membership is judged from 4,000 rows on; below that its intervals are too wide to decide by, and
-are reported. `analytics.examining` measures.
+The bounds are ours. Membership is judged from 4,000 rows on; below that its intervals are wide, so that they are
+reported, and a model fails only if the whole interval lies beyond the bound. Below 500 rows, where 1 % of the outsiders
+of a fold is not one person, both are reported only. `analytics.examining` measures.
 
 A model's file also tells for every node how many people (as a sum of p(1-p)) came by and what a split gained by them.
 `strip` takes that out of a file that leaves. Its forecasts stay the same bit for bit, but it can explain none of them
@@ -22,6 +23,7 @@ MOST_AUROC: Final = 0.55
 MOST_TRUE_POSITIVES: Final = 0.02
 """Members found where one non-member in a hundred is taken for one; 0.01 tells nothing."""
 JUDGED_FROM: Final = 4_000
+_INTERVALS_FROM: Final = 500
 _STATISTICS: Final = ("base_weights", "loss_changes", "sum_hessian")
 """Of nodes; what a leaf adds to a forecast stands in split_conditions."""
 
@@ -50,12 +52,12 @@ class GateFigures:
     def failures(self) -> tuple[str, ...]:
         """Return one sentence for each figure beyond its bound, with both; none: the model may be released."""
         found = []
-        if self.judged and self.membership_auroc.estimate > MOST_AUROC:
+        if self._judged(self.membership_auroc) > MOST_AUROC:
             found.append(
                 f"Whether someone is in the model can be told with an AUROC of {_told(self.membership_auroc, 3)}; "
                 f"at most {MOST_AUROC} is allowed."
             )
-        if self.judged and self.true_positives.estimate > MOST_TRUE_POSITIVES:
+        if self._judged(self.true_positives) > MOST_TRUE_POSITIVES:
             found.append(
                 f"At 1 % false alarms a share of {_told(self.true_positives, 4)} of the people in the model is found; "
                 f"at most {MOST_TRUE_POSITIVES} is allowed."
@@ -66,6 +68,12 @@ class GateFigures:
                 "min_child_weight or lower depth."
             )
         return tuple(found)
+
+    def _judged(self, interval: Interval) -> float:
+        """Return what is held against a bound: the estimate, of few rows its least value, of very few nothing."""
+        if self.judged:
+            return interval.estimate
+        return interval.low if self.rows >= _INTERVALS_FROM else 0.0
 
     def to_json(self) -> dict[str, Any]:
         """Return the figures as JSON values, numbers rounded to four decimals."""

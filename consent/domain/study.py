@@ -34,6 +34,8 @@ class Study:
         window: which days of records.
         ethics: the ethics reference under which the operator approved it.
         bounds: how good its model has to be, None where nobody said.
+        protocols: which dictionaries on which cohorts it may train, by `protocol`; empty: any. Without them, whoever
+            chooses cohorts can learn from two trainings what one person's record says.
     """
 
     reference: StudyReference
@@ -45,6 +47,7 @@ class Study:
     window: Window
     ethics: str
     bounds: Bounds | None = None
+    protocols: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         forbidden = FORBIDDEN_USES & {use.strip().lower() for use in self.data_use.other}
@@ -67,7 +70,7 @@ class Study:
         return sha256(canonical_json(self.to_json())).hex()
 
     def to_json(self) -> dict[str, Json]:
-        """Return the study as JSON values, sets sorted; `bounds` where it has any, so that older hashes stand."""
+        """Return the study as JSON values, sets sorted; the last two where it has any, so that older hashes stand."""
         days = {"start": self.window.start, "end": self.window.end}
         return {
             "id": self.reference.id,
@@ -81,6 +84,7 @@ class Study:
             "window": {name: day.isoformat() if day else None for name, day in days.items()},
             "ethics": self.ethics,
             **({"bounds": self.bounds.to_json()} if self.bounds else {}),
+            **({"protocols": sorted(self.protocols)} if self.protocols else {}),
         }
 
     @classmethod
@@ -93,6 +97,11 @@ class Study:
         if study.to_json() != value:
             raise InvalidStudyError("this study holds fields that are not known")
         return study
+
+
+def protocol(dictionary: str, cohort: str) -> str:
+    """Return the name of training with a dictionary on a cohort: SHA-256 of both SHA-256s' canonical JSON, all hex."""
+    return sha256(canonical_json({"dictionary": dictionary, "cohort": cohort})).hex()
 
 
 _INVALID: Final = (InvalidTermsError, InvalidDataUseError, InvalidBoundsError)
@@ -110,4 +119,5 @@ def _study(value: Mapping[str, Any]) -> Study:
         window=Window(**days),
         ethics=value["ethics"],
         bounds=Bounds.from_json(value["bounds"]) if "bounds" in value else None,
+        protocols=frozenset(value.get("protocols", ())),
     )

@@ -4,6 +4,7 @@ import random
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from analytics import Dictionary, Evaluation, Parameters, Row, evaluate
 from analytics.apart import train_apart
@@ -90,3 +91,29 @@ def test_one_person_who_differs_from_all_others_is_not_told_by_a_mean() -> None:
     (found,) = characteristics(["x"], values, np.array([0, 1] * 50))
     assert found.with_outcome is None
     assert found.everybody is None
+
+
+@pytest.mark.parametrize("code", [1_000_000.0, 50.0, 0.5, -3.0])
+@pytest.mark.parametrize("died", [0, 1])
+def test_a_code_that_one_person_has_is_not_told_by_a_mean_whatever_its_number(code: float, died: int) -> None:
+    """A researcher chooses the numbers; what is shown is the same whether it was that person who died or another."""
+    others, ends = [0.0] * 100 + [1.0] * 100, [0, 1] * 100
+    (found,) = characteristics(["sex"], np.array([*others, code])[:, None], np.array([*ends, died]))
+    (alone,) = characteristics(["sex"], np.array(others)[:, None], np.array(ends))
+    for told, without in ((found.with_outcome, alone.with_outcome), (found.without, alone.without)):
+        assert told is None or without is None or told.mean == pytest.approx(without.mean, abs=0.05)
+
+
+def test_extreme_values_of_a_few_do_not_move_a_mean_and_many_do() -> None:
+    usual = np.random.default_rng(5).normal(100, 15, 400)
+    ends = np.array([0, 1] * 200)
+
+    def mean(values: NDArray[np.float64]) -> float:
+        (found,) = characteristics(["x"], values[:, None], ends)
+        assert found.everybody is not None
+        return found.everybody.mean
+
+    few, many = usual.copy(), usual.copy()
+    few[:9], many[:40] = 1e6, 1e6
+    assert mean(few) == pytest.approx(mean(usual), rel=0.01)
+    assert mean(many) > 50_000

@@ -12,13 +12,14 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
+from analytics import Dictionary
 from analytics.cohort import CohortQuery
 from consent.adapters.sql.tables import releases
 from consent.domain.terms import Category, Operation, SubjectId, Window
 from consent.ports import ModelStatus, StatusChange
 from consent.services.granting import UnknownPatientError
 from consent.services.studies.explaining import Explained
-from consent.services.studies.predicting import unsealed
+from consent.services.studies.predicting import UNTOLD, unsealed
 from consent.services.studies.rates import asked_since
 from consent.services.studies.requesters import (
     Requester,
@@ -29,7 +30,7 @@ from consent.services.studies.requesters import (
     requester_of,
 )
 from consent.services.studies.serving import ModelRefusedError, PredictionRefusedError, load_active
-from tests.services.house import DICTIONARY, DICTIONARY_TEXT, PARAMETERS, STUDY, House, Template, received
+from tests.services.house import DICTIONARY, DICTIONARY_TEXT, INDEX, PARAMETERS, STUDY, House, Template, received
 from tests.services.served import (
     BEDSIDE,
     SERVED,
@@ -59,13 +60,14 @@ def house(served: Template, tmp_path: Path) -> Iterator[House]:
 
 
 def refused(house: House, subject: SubjectId, reason: str, requester: Requester = WARD, study: str = BEDSIDE) -> None:
-    """See a prediction refused for this reason, and the reason in the log as the last word."""
+    """See a prediction refused for this reason, which is the log's last word unless it tells of records."""
     before = len(predictions(house))
     with pytest.raises(PredictionRefusedError, match=f"^{reason}: ") as refusal:
         predict(house, subject, requester, study)
     assert refusal.value.reason == reason
     last = house.log()[-1]
-    assert (last["verdict"], last["actor"], last["subject"]) == (reason, requester.actor, subject)
+    logged = UNTOLD if reason in {"COHORT", "NO_RECORDS"} else reason
+    assert (last["verdict"], last["actor"], last["subject"]) == (logged, requester.actor, subject)
     assert len(predictions(house)) == before
 
 
@@ -197,6 +199,20 @@ def test_a_flipped_bit_in_the_stored_model_is_refused(house: House) -> None:
     model_refused(house, "UNKNOWN")
 
 
+@pytest.mark.parametrize("column", ["dictionary", "cohort", "manifest"])
+def test_what_lies_beside_a_model_and_is_not_what_its_manifest_names_is_refused(house: House, column: str) -> None:
+    """Another unit in the dictionary would change what everybody is told, and the bytes would still be ACTIVE."""
+    with house.open.store.begin() as unit:
+        [release] = unit.studies.releases(BEDSIDE)
+        altered = {
+            "dictionary": release.dictionary.replace("mg/dL", "umol/L"),
+            "cohort": CohortQuery.everyone(INDEX + timedelta(days=1)).to_bytes().decode(),
+            "manifest": release.manifest.replace(b'"rows":50', b'"rows":51'),
+        }
+        unit.connection.execute(update(releases).values({column: altered[column]}))
+    model_refused(house, "not what its manifest names")
+
+
 @pytest.mark.parametrize("status", [ModelStatus.SUSPENDED, ModelStatus.RETIRED])
 def test_a_model_that_is_not_active_is_refused(house: House, status: ModelStatus) -> None:
     with house.open.store.reading() as unit:
@@ -318,21 +334,25 @@ def test_a_prediction_opens_at_its_own_entry_only_and_stands_nowhere_in_clear(ho
 
 
 def test_who_is_not_in_the_models_cohort_is_refused(house: House) -> None:
-    """The model is about people over sixty; their age at the index decides, and nothing later."""
-    over_sixty = {"version": 1, "index": {"day": "2020-06-15"}, "where": {"demographics": {"age": [60, None]}}}
-    query = CohortQuery.parse(json.dumps(over_sixty))
-    with house.open.store.begin() as unit:
-        unit.connection.execute(update(releases).values(cohort=query.to_bytes().decode()))
-    ages = {person: feature(predict(house, person), "age")["value"] for person in house.people[20:30]}
-    assert all(age >= 60 for age in ages.values())
+    """The model is about people over fifty; their age at the index decides, and nothing later."""
+    over_fifty = {"version": 1, "index": {"day": "2020-06-15"}, "where": {"demographics": {"age": [50, None]}}}
+    query = CohortQuery.parse(json.dumps(over_fifty))
+    allow(house, *house.people[50:])
+    house.open.training.train(BEDSIDE, DICTIONARY, PARAMETERS, cohort=query)
+    house.publish()
+    ages = {person: feature(predict(house, person), "age")["value"] for person in house.people[10:20]}
+    assert all(age >= 50 for age in ages.values())
     refused(house, house.people[0], "COHORT")
 
 
 def test_who_has_nothing_recorded_before_the_index_is_told_so(house: House) -> None:
+    """Nobody's gender is recorded here, and this person withholds their laboratory values."""
     text = DICTIONARY_TEXT.replace('value = "age"', 'value = "coded"\nvalues = { male = 1 }')
-    with house.open.store.begin() as unit:
-        unit.connection.execute(update(releases).values(dictionary=text.replace("2160-0", "2160-1")))
-    refused(house, house.people[0], "NO_RECORDS")
+    withholding = house.people[50]
+    allow(house, withholding, categories=STUDY.required)
+    house.open.training.train(BEDSIDE, Dictionary.parse(text), PARAMETERS)
+    house.publish()
+    refused(house, withholding, "NO_RECORDS")
 
 
 def test_requesters_are_read_as_they_are_written() -> None:

@@ -12,7 +12,7 @@ from consent.adapters.sql.tables import releases
 from consent.ports import ModelStatus
 from consent.services.studies.approved import StudyNotApprovedError
 from consent.services.studies.release_facts import NoCardError, ReleaseRoom
-from tests.services.house import DICTIONARY, INDEX, PARAMETERS, House, Template
+from tests.services.house import DICTIONARY, INDEX, PARAMETERS, STUDY, House, Template
 from tests.services.served import BEDSIDE, SERVED, built, size
 
 
@@ -57,6 +57,17 @@ def test_a_retired_release_keeps_its_card(house: House) -> None:
     assert json.dumps(second.manifest)
 
 
+@pytest.mark.sqlite_only
+def test_a_card_tells_of_the_parts_of_the_people_that_are_large_enough(tmp_path: Path) -> None:
+    many = Template.built(tmp_path / "many", range(180))
+    with House.copied(many, tmp_path / "home") as house:
+        house.grant(*house.people)
+        house.publish()
+        house.open.training.train(STUDY.reference.id, DICTIONARY, PARAMETERS)
+        parts = room(house).facts(STUDY.reference.id).evaluation.subgroups
+    assert [part.title for part in parts] == ["Age 45 to 64", "Age 65 to 79"]
+
+
 def test_what_has_no_card_is_told(house: House) -> None:
     with pytest.raises(StudyNotApprovedError):
         room(house).facts("livers")
@@ -65,4 +76,15 @@ def test_what_has_no_card_is_told(house: House) -> None:
     with house.open.store.begin() as unit:
         unit.connection.execute(update(releases).values(dictionary=""))
     with pytest.raises(NoCardError):
+        room(house).facts(BEDSIDE, 1)
+
+
+@pytest.mark.parametrize("column", ["evaluation", "gate", "manifest"])
+def test_figures_that_were_altered_at_rest_have_no_card(house: House, column: str) -> None:
+    with house.open.store.begin() as unit:
+        [stored] = unit.studies.releases(BEDSIDE)
+        better = getattr(stored, column).replace(b"50", b"59")
+        assert better != getattr(stored, column)
+        unit.connection.execute(update(releases).values({column: better}))
+    with pytest.raises(NoCardError, match="not what the log says"):
         room(house).facts(BEDSIDE, 1)

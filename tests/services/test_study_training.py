@@ -11,22 +11,23 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from analytics import Dictionary, Model, ModelError, Parameters, fit
+from analytics import CohortQuery, Dictionary, Model, ModelError, Parameters, fit
 from consent import wiring
 from consent.adapters.sql.tables import openings
 from consent.domain.data_use import DataUse
 from consent.domain.errors import JobCancelledError, LedgerRejectedError
 from consent.domain.hashing import Json
 from consent.domain.manifest import Manifest
-from consent.domain.study import InvalidStudyError
+from consent.domain.study import InvalidStudyError, Study, protocol
 from consent.domain.terms import Category, SubjectId, Window
 from consent.ports import ModelStatus, Registration, Revocations, StatusChange, StoredRelease, Unit
 from consent.services.auditing import audit_chain, audit_release, rows_without_consent
 from consent.services.studies.serving import ModelRefusedError, load_active
 from consent.services.studies.training import Trained, TrainingError
 from consent.services.studies.training_job import outcome_of
-from tests.services.house import DICTIONARY, DICTIONARY_TEXT, PARAMETERS, STUDY, House, Template, received
+from tests.services.house import DICTIONARY, DICTIONARY_TEXT, INDEX, PARAMETERS, STUDY, House, Template, received
 
+OLDER = '{"version": 1, "index": {"day": "2020-06-15"}, "where": {"demographics": {"age": [45, null]}}}'
 READ = 2
 """Which reading of the clock the gate decides at."""
 
@@ -403,3 +404,36 @@ def test_a_resource_that_comes_again_corrects_the_one_with_its_id(house: House) 
     trained = train(house)
     [row] = [row for row in trained.rows if row.subject == person]
     assert row.row.features[DICTIONARY.names.index("creatinine")] == 0.25
+
+
+def test_a_study_trains_the_dictionary_and_the_cohort_that_it_was_approved_for(house: House) -> None:
+    """Whoever may choose cohorts trains with and without one person, and reads the difference."""
+    everyone, older = CohortQuery.everyone(INDEX), CohortQuery.parse(OLDER)
+    strict = replace(
+        STUDY,
+        reference=replace(STUDY.reference, id="strict"),
+        protocols=frozenset({protocol(DICTIONARY.hash, everyone.id)}),
+    )
+    assert Study.from_json(json.loads(json.dumps(strict.to_json()))) == strict
+    house.open.registration.approve(strict, house.clock())
+    for person in house.people:
+        house.grant(person, number=1, study=strict.reference)
+    house.publish()
+    before = house.state().entries
+    with pytest.raises(TrainingError, match="not approved for this dictionary on this cohort"):
+        house.open.training.train("strict", DICTIONARY, PARAMETERS, cohort=older)
+    assert house.state().entries == before, "and nobody was read"
+    assert house.open.training.train("strict", DICTIONARY, PARAMETERS, cohort=everyone).manifest.rows == 60
+
+
+def test_another_question_that_meets_an_old_models_bytes_withdraws_nothing(house: House) -> None:
+    """Or a researcher could switch a study's model off: train one thing, then another, then the first again."""
+    older = CohortQuery.parse(OLDER)
+    first = house.open.training.train("kidneys", DICTIONARY, PARAMETERS)
+    second = house.open.training.train("kidneys", DICTIONARY, PARAMETERS, cohort=older)
+    house.publish()
+    assert second.manifest.rows < first.manifest.rows
+    with pytest.raises(TrainingError, match="an earlier, retired release is this very model: change"):
+        house.open.training.train("kidneys", DICTIONARY, PARAMETERS)
+    house.publish()
+    assert house.open.ledger.model_status(second.stored.model_hash) is ModelStatus.ACTIVE

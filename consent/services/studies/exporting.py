@@ -56,7 +56,7 @@ class Exporting:
         """
         stored = self._stored(study_id, release)
         with self.store.reading() as unit:
-            failed = gate_failures(stored, unit.log)
+            failed = gate_failures(unit.log, stored)
         if failed:
             self._write(stored, "RELEASE_GATE", {"failed": list(failed)}, now)
             raise ExportRefusedError(f"this model may not leave: {' '.join(failed)}")

@@ -20,7 +20,7 @@ from consent.domain.decision import Deny
 from consent.domain.entry import Action, Entry, PlacedEntry
 from consent.domain.hashing import canonical_json
 from consent.domain.terms import SubjectId
-from consent.ports import Store
+from consent.ports import ModelStatus, Store
 from consent.services.acts import said
 from consent.services.book import ConsentBook
 from consent.services.gate import ConsentGate
@@ -32,9 +32,12 @@ from consent.services.studies.rates import asked_since
 from consent.services.studies.requesters import Requester, Researcher, Themselves
 from consent.services.studies.rows import permitted_resources
 from consent.services.studies.serving import ModelRefusedError, PredictionRefusedError, Served, is_blank, served
+from consent.services.studies.standing import model_status
 from vault import Access, Admission, Opening, Refused, Vault
 
 PREDICTED: Final = "PREDICTED"
+UNTOLD: Final = "NOT_PREDICTED"
+"""The verdict where what is recorded of the person, or is not, made a prediction impossible."""
 LABEL: Final = "prediction"
 _HOUR: Final = 3600
 _SENTENCES: Final = {
@@ -110,9 +113,9 @@ class Predicting:
             raise self._refusal(gate.refused)  # the log has it already
         found = serving.features(permitted_resources(opened), opened.admitted.categories)
         if found is None:
-            raise self._refused(asked, "COHORT")
+            raise self._untold(asked, "COHORT")
         if is_blank(found[1]):
-            raise self._refused(asked, "NO_RECORDS")
+            raise self._untold(asked, "NO_RECORDS")
         return found
 
     def _opened(self, asked: "_Asked", serving: Served, gate: "_LimitedGate") -> Opening | None:
@@ -127,8 +130,12 @@ class Predicting:
         access = serving.access(asked.requester.actor)
         with self.store.begin() as unit:
             decision = gate.gate.decide_all(unit, [asked.subject], access, asked.now)[asked.subject]
-            if isinstance(decision, Deny):
+            if model_status(unit, self.projection, serving.release.model_hash) is not ModelStatus.ACTIVE:
+                self.log.append(unit, [asked.entry("MODEL")])
+                refusal: Exception = ModelRefusedError("this release was withdrawn just now: ask the current one")
+            elif isinstance(decision, Deny):
                 self.log.append(unit, [asked.entry(decision.reason.name)])
+                refusal = self._refusal(decision.reason.name)
             else:
                 explained = asked.explained(serving, decision.consent, index, found)
                 content = canonical_json(explained.to_json())
@@ -136,10 +143,15 @@ class Predicting:
                 sealed = self.vault.seal(asked.subject, LABEL, content, place)
                 self.log.append(unit, [_entry(asked, explained, decision.categories, sealed)])
                 return explained
-        raise self._refusal(decision.reason.name)
+        raise refusal
 
     def _refused(self, asked: "_Asked", reason: str) -> PredictionRefusedError:
         self._write(asked, reason)
+        return self._refusal(reason)
+
+    def _untold(self, asked: "_Asked", reason: str) -> PredictionRefusedError:
+        """Refuse with the reason, which the log does not keep: it tells of records, and outlives the person's key."""
+        self._write(asked, UNTOLD)
         return self._refusal(reason)
 
     def _refusal(self, reason: str) -> PredictionRefusedError:

@@ -40,7 +40,7 @@ class Reviewing:
             stored, newest = self._reviewed(unit, study, release, reason)
             if self._status(unit, stored) is not ModelStatus.SUSPENDED or stored != newest:
                 raise ReviewError("only a study's newest release can be activated, while it is suspended")
-            if failed := gate_failures(stored, unit.log):
+            if failed := gate_failures(unit.log, stored):
                 raise ReviewError(f"this model may never be served: {failed[0]}; train another one")
             self._decide(unit, stored, ModelStatus.ACTIVE, reason)
 

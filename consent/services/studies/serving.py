@@ -1,5 +1,6 @@
 """Serving: only bytes whose hash the ledger calls ACTIVE become a model."""
 
+import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,11 +13,13 @@ from analytics.fhir import Records
 from consent.domain.decision import ledger_refusal
 from consent.domain.errors import ConsentError
 from consent.domain.hashing import sha256
+from consent.domain.manifest import Manifest
 from consent.domain.study import Study
 from consent.domain.terms import Operation
 from consent.ports import ModelStatus, Store, StoredRelease, Unit
 from consent.services.projection import LedgerProjection
 from consent.services.studies.approved import StudyNotApprovedError, approved_study
+from consent.services.studies.suspending import gate_failures
 from vault import Access
 
 if TYPE_CHECKING:
@@ -110,8 +113,24 @@ def served(
     if not newest.dictionary:
         raise PredictionRefusedError("MODEL", "the release is of a version that kept no dictionary: train the next one")
     model = load_active(store, projection, newest.model, now, max_staleness)
+    _require_whole(newest, projection.models[sha256(newest.model)].manifest)
+    with store.reading() as unit:
+        failed = gate_failures(unit.log, newest)
+    if failed:
+        raise ModelRefusedError(f"this model may not be served: {failed[0]}")
     cohort = CohortQuery.parse(newest.cohort) if newest.cohort else None
     return Served(study, newest, Dictionary.parse(newest.dictionary), cohort, model)
+
+
+def _require_whole(stored: StoredRelease, registered: bytes) -> None:
+    """Refuse a release beside whose bytes lie another dictionary or cohort than its registered manifest names."""
+    if sha256(stored.manifest) == registered:
+        manifest = Manifest.from_json(json.loads(stored.manifest))
+        dictionary = Dictionary.parse(stored.dictionary)
+        cohort = CohortQuery.parse(stored.cohort) if stored.cohort else CohortQuery.everyone(dictionary.day())
+        if (dictionary.hash, cohort.id) == (manifest.dictionary, manifest.cohort):
+            return
+    raise ModelRefusedError("what is kept of this model is not what its manifest names: restore it, or train another")
 
 
 def _predicting_study(unit: Unit, study_id: str) -> Study:

@@ -1,6 +1,7 @@
 """Training: exactly the rows whose consent holds at one pinned block, checked again before the model counts."""
 
 import gc
+import json
 import secrets
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -27,7 +28,7 @@ from consent.domain.entry import Action, Entry
 from consent.domain.errors import ConsentError
 from consent.domain.hashing import Json, canonical_json, sha256
 from consent.domain.manifest import Manifest, Opening, rows_root
-from consent.domain.study import Study
+from consent.domain.study import Study, protocol
 from consent.domain.terms import Operation, SubjectId
 from consent.domain.typed_data import SigningDomain
 from consent.ports import Head, ModelStatus, Store, StoredOpening, StoredRelease, Unit
@@ -124,6 +125,8 @@ class Training:
         """
         study = self._study(study_id)
         asked = _Asked(study, dictionary, parameters, cohort)
+        if study.protocols and asked.protocol not in study.protocols:
+            raise TrainingError("the study was not approved for this dictionary on this cohort: have it approved first")
         for _ in range(ATTEMPTS):
             read = self.read(study, dictionary, cohort, report)
             fitted = _fit(read, asked, report)
@@ -209,7 +212,7 @@ class Training:
         study, dictionary, content = asked.study, asked.dictionary, fitted.model
         with self.store.reading() as unit:
             earlier = unit.studies.releases(study.reference.id)
-        self._require_new(sha256(content), earlier)
+        self._require_new(asked, sha256(content), earlier)
         openings, pinned = self._openings(read.rows), read.pinned
         evaluation = canonical_json(fitted.evaluation.to_json())
         gate = canonical_json(fitted.gate.to_json())
@@ -227,7 +230,7 @@ class Training:
             parameters=asked.parameters.to_json(),
             code=software(),
             model=sha256(content).hex(),
-            cohort=(asked.cohort or CohortQuery.everyone(dictionary.day())).id,
+            cohort=asked.cohort_id,
             evaluation=sha256(evaluation).hex(),
             gate=sha256(gate).hex(),
         )
@@ -248,10 +251,11 @@ class Training:
         self._keep(trained, openings, earlier, finish)
         return trained
 
-    def _require_new(self, model: bytes, earlier: Sequence[StoredRelease]) -> None:
+    def _require_new(self, asked: "_Asked", model: bytes, earlier: Sequence[StoredRelease]) -> None:
         """Refuse what the registry has seen: it takes a model hash once, with one manifest, and retired is for ever.
 
-        The current release is retired all the same when its rows are no longer those that consent.
+        The current release is retired all the same when its rows are no longer those that consent: when what was asked
+        for is what it was made of.
         """
         with self.store.reading() as unit:
             status = self._status(unit, model)
@@ -261,6 +265,8 @@ class Training:
             raise TrainingError("another study's model is this very one: change a parameter, such as rounds")
         if status is not ModelStatus.RETIRED:
             raise TrainingError("nothing changed since the last release: it stands as it is")
+        if not asked.is_of(earlier[-1]):
+            raise TrainingError("an earlier, retired release is this very model: change a parameter, such as rounds")
         with self.store.begin() as unit:
             self._retire(unit, earlier)
         raise TrainingError(
@@ -304,6 +310,7 @@ class Training:
             "manifest": manifest.hash().hex(),
             "rows": manifest.rows,
             "block": manifest.block,
+            "gate": sha256(stored.gate).hex(),
             "reexecuted": True,
             "suspended": list(trained.suspended),
         }
@@ -380,6 +387,22 @@ class _Asked:
     dictionary: Dictionary
     parameters: Parameters
     cohort: CohortQuery | None
+
+    @property
+    def protocol(self) -> str:
+        """The dictionary on the cohort, as a study names it."""
+        return protocol(self.dictionary.hash, self.cohort_id)
+
+    @property
+    def cohort_id(self) -> str:
+        """The cohort's id; that of everybody where none was asked for."""
+        return (self.cohort or CohortQuery.everyone(self.dictionary.day())).id
+
+    def is_of(self, stored: StoredRelease) -> bool:
+        """Say whether a release was asked for with the very same dictionary, cohort and parameters."""
+        manifest = json.loads(stored.manifest)
+        same = (self.dictionary.hash, self.cohort_id, self.parameters.to_json())
+        return same == (manifest["dictionary"], manifest.get("cohort"), manifest["parameters"])
 
 
 def _fit(read: RowsRead, asked: _Asked, report: Told) -> Fitted:
