@@ -28,6 +28,15 @@ from consent.services.studies.training_job import outcome_of
 from tests.services.house import DICTIONARY, DICTIONARY_TEXT, INDEX, PARAMETERS, STUDY, House, Template, received
 
 OLDER = '{"version": 1, "index": {"day": "2020-06-15"}, "where": {"demographics": {"age": [45, null]}}}'
+COMPARISON = """
+[[comparison]]
+name = "older"
+title = "Age alone"
+category = "demographics"
+resource = "Patient"
+value = "age"
+reducer = "last"
+"""
 READ = 2
 """Which reading of the clock the gate decides at."""
 
@@ -437,3 +446,20 @@ def test_another_question_that_meets_an_old_models_bytes_withdraws_nothing(house
         house.open.training.train("kidneys", DICTIONARY, PARAMETERS)
     house.publish()
     assert house.open.ledger.model_status(second.stored.model_hash) is ModelStatus.ACTIVE
+
+
+def test_the_log_holds_no_access_to_anybody_without_consent(house: House) -> None:
+    """For training, for evaluation with its folds, comparisons and subgroups, for the card and for what is due."""
+    comparing = Dictionary.parse(DICTIONARY_TEXT + COMPARISON)
+    before = house.state().entries
+    trained = house.open.training.train("kidneys", comparing, replace(PARAMETERS, features=comparing.names))
+    house.publish()
+    house.open.release_room.facts("kidneys")
+    house.open.releasing.state("kidneys")
+    house.open.release_history.of("kidneys")
+    asked = [(entry["subject"], entry["verdict"]) for entry in house.log(before) if entry["action"] == "read"]
+    consenting, others = house.people[:-10], house.people[-10:]
+    assert len(asked) == len(house.people), "everybody is decided on once, and nobody again"
+    assert {subject for subject, verdict in asked if verdict == "PERMIT"} == set(consenting) == subjects(trained)
+    assert {subject for subject, verdict in asked if verdict == "NO_GRANT"} == set(others)
+    assert trained.evaluation.people == len(consenting)
