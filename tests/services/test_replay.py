@@ -451,7 +451,7 @@ def test_what_is_no_evidence_is_refused(reading_house: House, name: str) -> None
 
 def test_evidence_of_a_version_before_was_not_signed_and_still_reads(reading_house: House) -> None:
     now = evidence_of(reading_house)
-    before = replace(now, envelope=b"", manifest=replace(now.manifest, cohort="", evaluation=""))
+    before = replace(now, envelope=b"", manifest=replace(now.manifest, cohort="", evaluation="", gate=""))
     assert Evidence.from_json(json.loads(json.dumps(before.to_json()))) == before
     key = reading_house.open.log.signer.public_key
     assert audit_envelope(before, key, partial(verifies, key)).holds is None
