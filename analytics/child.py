@@ -44,14 +44,14 @@ def shut() -> None:
 
 def _train(order: frames.Order, output: IO[bytes]) -> None:
     # Imported when files are shut: what these libraries do on import cannot write either.
-    from analytics.training import fit  # noqa: PLC0415
+    from analytics.training import fit  # noqa: PLC0415  # not before files are shut
 
     frames.write_frame(output, frames.TOLD, b"fitting")
     model = fit(order.rows, order.parameters)
     if not order.only_fit:
-        from analytics.evaluating import evaluate_folded  # noqa: PLC0415
-        from analytics.examining import examine_folded  # noqa: PLC0415
-        from analytics.folding import fold_out  # noqa: PLC0415
+        from analytics.evaluating import evaluate_folded  # noqa: PLC0415  # likewise, and only where it is needed
+        from analytics.examining import examine_folded  # noqa: PLC0415  # likewise
+        from analytics.folding import fold_out  # noqa: PLC0415  # likewise
 
         def told(stage: str) -> None:
             frames.write_frame(output, frames.TOLD, stage.encode())

@@ -86,7 +86,7 @@ def test_age_is_that_on_the_index_day() -> None:
         (DAY + timedelta(days=1), [0, None], False),
     ],
 )
-def test_an_age_is_counted_in_birthdays(born: date, bounds: list[int | None], inside: bool) -> None:  # noqa: FBT001
+def test_an_age_is_counted_in_birthdays(born: date, bounds: list[int | None], inside: bool) -> None:  # noqa: FBT001  # an outcome
     where = {"demographics": {"age": bounds}}
     assert (query(where).index_of(person(DAY, born=born), EVERYTHING) == DAY) is inside
 

@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import select, update
 
 from consent.domain.terms import SubjectId, Window
+from consent.services.studies.reading import RowsRead
 from consent.services.studies.rows import VERSION
-from consent.services.studies.training import RowsRead
 from tests.databases import bytes_at_rest
 from tests.services.house import DICTIONARY, STUDY, House, Template, received
 from vault import DecryptionError, Vault

@@ -1,11 +1,9 @@
 """Training: exactly the rows whose consent holds at one pinned block, checked again before the model counts."""
 
-import gc
 import json
 import secrets
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -31,17 +29,18 @@ from consent.domain.manifest import Manifest, Opening, rows_root
 from consent.domain.study import Study, protocol
 from consent.domain.terms import Operation, SubjectId
 from consent.domain.typed_data import SigningDomain
-from consent.ports import Head, ModelStatus, Store, StoredOpening, StoredRelease, Unit
+from consent.ports import ModelStatus, Store, StoredOpening, StoredRelease, Unit
 from consent.services.book import ConsentBook
 from consent.services.gate import ConsentGate
 from consent.services.log import Log
 from consent.services.projection import LedgerProjection
 from consent.services.studies.approved import StudyNotApprovedError, approved_study
 from consent.services.studies.openings import owners
+from consent.services.studies.reading import CountingGate, RowsRead, uncollected
 from consent.services.studies.rows import TrainingRow, derivation, row_from, row_of
 from consent.services.studies.standing import STANDING, model_status
 from consent.services.studies.suspending import reasons_to_suspend
-from vault import Access, Admission, Part, Refused, Unkept, Vault
+from vault import Access, Part, Unkept, Vault
 
 Told = Callable[[str], object]
 """Is told each stage as it begins; what it raises ends the training, of which nothing is kept."""
@@ -142,7 +141,7 @@ class Training:
         dictionary: Dictionary,
         cohort: CohortQuery | None = None,
         report: Told = lambda _: None,
-    ) -> "RowsRead":
+    ) -> RowsRead:
         """Read the rows of everybody whom the gate admits for training now; one entry of the log for each asked.
 
         Rows that were worked out are kept sealed, so that the next reading need not open the records.
@@ -150,12 +149,12 @@ class Training:
         report("reading")
         access = training_access(study, dictionary, cohort)
         self.follow(self.clock())
-        gate = _CountingGate(self.gate(study))
+        gate = CountingGate(self.gate(study))
         with self.store.reading() as unit:
             subjects = [patient.subject for patient in unit.patients.everyone()]
         rows: list[TrainingRow] = []
         unkept: list[Unkept] = []
-        with _uncollected(), self.store.reading() as unit:
+        with uncollected(), self.store.reading() as unit:
             for one in self.vault.derive(unit.connection, gate, access, subjects, derivation(dictionary, cohort)):
                 row = row_from(one.content)
                 if row is not None:
@@ -169,9 +168,9 @@ class Training:
 
     def read_anew(
         self, study: Study, dictionary: Dictionary, cohort: CohortQuery | None, of: Sequence[SubjectId]
-    ) -> "RowsRead":  # fmt: skip
+    ) -> RowsRead:  # fmt: skip
         """Read the rows of these people, as `read` does, from their records and from nothing that was kept."""
-        access, gate = training_access(study, dictionary, cohort), _CountingGate(self.gate(study))
+        access, gate = training_access(study, dictionary, cohort), CountingGate(self.gate(study))
         self.follow(self.clock())
         with self.store.reading() as unit:
             opened = self.vault.read(unit.connection, gate, access, of)
@@ -197,7 +196,7 @@ class Training:
         except StudyNotApprovedError as error:
             raise TrainingError(str(error)) from error
 
-    def _still_consented(self, read: "RowsRead") -> bool:
+    def _still_consented(self, read: RowsRead) -> bool:
         """Check every row again on the ledger as it is now: a consent that ended while training ran is not used."""
         now = self.clock()
         self.follow(now)
@@ -208,7 +207,7 @@ class Training:
             for row in read.rows
         )
 
-    def _release(self, asked: "_Asked", read: "RowsRead", fitted: Fitted, finish: Finish) -> Trained:
+    def _release(self, asked: "_Asked", read: RowsRead, fitted: Fitted, finish: Finish) -> Trained:
         study, dictionary, content = asked.study, asked.dictionary, fitted.model
         with self.store.reading() as unit:
             earlier = unit.studies.releases(study.reference.id)
@@ -329,54 +328,6 @@ class Training:
         for old in releases:
             if self._status(unit, old.model_hash) in STANDING:
                 unit.model_acts.add(old.model_hash, ModelStatus.RETIRED)
-
-
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """Let Python look for no cycles while it makes a million objects that have none: that took a fifth of the time."""
-    was = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was:
-            gc.enable()
-
-
-class _CountingGate:
-    """Counts why subjects were refused, for the report's participant flow; keeps the block that they were judged at."""
-
-    def __init__(self, gate: ConsentGate) -> None:
-        self.gate = gate
-        self.refused: Counter[str] = Counter()
-        self.pinned = Head(0, bytes(32), 0)
-
-    def admit(self, subjects: Sequence[str], access: Access) -> Admission:
-        """Ask the gate and count its refusals."""
-        admission = self.gate.admit(subjects, access)
-        if self.gate.projection.head is not None:
-            self.pinned = self.gate.projection.head.final
-        self.refused.update(answer.reason for answer in admission.values() if isinstance(answer, Refused))
-        return admission
-
-
-@dataclass(frozen=True, slots=True)
-class RowsRead:
-    """What one reading gave: the gate that was asked for which access, the rows, at which block, and who was refused.
-
-    Attributes:
-        gate: decides again without reading.
-        access: what it was asked for.
-        rows: of everybody who was admitted and has one.
-        pinned: the final block at which consents were judged.
-        refused: how many people were refused for which reason.
-    """
-
-    gate: ConsentGate
-    access: Access
-    rows: Sequence[TrainingRow]
-    pinned: Head
-    refused: Counter[str]
 
 
 @dataclass(frozen=True, slots=True)

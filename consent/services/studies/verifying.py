@@ -23,8 +23,9 @@ from consent.services.auditing import Evidence, Finding, Verifier, audit_chain, 
 from consent.services.evidence import EvidenceRoom
 from consent.services.studies.approved import approved_study
 from consent.services.studies.departures import Members, members
+from consent.services.studies.reading import RowsRead
 from consent.services.studies.retraining import access_of, cohort_of
-from consent.services.studies.training import OPENING_LABEL, RowsRead, Training
+from consent.services.studies.training import OPENING_LABEL, Training
 from vault import Part
 
 
