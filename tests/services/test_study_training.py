@@ -23,7 +23,7 @@ from consent.domain.terms import Category, SubjectId, Window
 from consent.ports import ModelStatus, Registration, Revocations, StatusChange, StoredRelease, Unit
 from consent.services.auditing import audit_chain, audit_release, rows_without_consent
 from consent.services.studies.serving import ModelRefusedError, load_active
-from consent.services.studies.training import Trained, TrainingError
+from consent.services.studies.training import TooFewRowsError, Trained, TrainingError
 from consent.services.studies.training_job import outcome_of
 from tests.services.house import DICTIONARY, DICTIONARY_TEXT, INDEX, PARAMETERS, STUDY, House, Template, received
 
@@ -463,3 +463,13 @@ def test_the_log_holds_no_access_to_anybody_without_consent(house: House) -> Non
     assert {subject for subject, verdict in asked if verdict == "PERMIT"} == set(consenting) == subjects(trained)
     assert {subject for subject, verdict in asked if verdict == "NO_GRANT"} == set(others)
     assert trained.evaluation.people == len(consenting)
+
+
+def test_an_empty_cohort_is_not_blamed_on_consent(house: House) -> None:
+    nobody = CohortQuery.parse(OLDER.replace("45", "150"))
+    with pytest.raises(TooFewRowsError, match="check the cohort and the codes"):
+        house.open.training.train("kidneys", DICTIONARY, PARAMETERS, cohort=nobody)
+    for person in house.people[:-10]:
+        house.stop(person)
+    with pytest.raises(TooFewRowsError, match="ask for consent"):
+        house.open.training.train("kidneys", DICTIONARY, PARAMETERS)

@@ -1,10 +1,10 @@
 """What the log says of a release's training: hashes that no cell of the database can say otherwise."""
 
-from collections.abc import Mapping
-from typing import Any
+import json
 
 from consent.domain.entry import Action
 from consent.domain.hashing import sha256
+from consent.domain.manifest import Manifest
 from consent.ports import AuditLog, StoredRelease
 from consent.services.acts import said
 
@@ -12,12 +12,19 @@ _BEGIN = f'{{"action":"{Action.TRAIN.value}"'.encode()
 """How the entry of a training begins (RFC 8785 sorts names)."""
 
 
-def logged_facts(log: AuditLog, stored: StoredRelease) -> Mapping[str, Any]:
-    """Return the facts of the entry that tells of this release and these model bytes, empty where there is none."""
-    model = sha256(stored.model).hex()
-    likely = [entry for entry in log.entries() if entry.body.startswith(_BEGIN) and model.encode() in entry.body]
+def logged_manifest(log: AuditLog, stored: StoredRelease) -> Manifest | None:
+    """Return a release's manifest, None unless the log says that these model bytes were trained with it.
+
+    All that it names by hash counts as it names it, whatever else the database says.
+    """
+    told = {
+        "release": stored.release,
+        "model": sha256(stored.model).hex(),
+        "manifest": sha256(stored.manifest).hex(),
+    }
+    likely = [entry for entry in log.entries() if entry.body.startswith(_BEGIN)]
     for body in filter(None, map(said, likely)):
         facts = dict(body.get("facts") or {})
-        if (body.get("study"), facts.get("release"), facts.get("model")) == (stored.study, stored.release, model):
-            return facts
-    return {}
+        if body.get("study") == stored.study and all(facts.get(name) == value for name, value in told.items()):
+            return Manifest.from_json(json.loads(stored.manifest))
+    return None

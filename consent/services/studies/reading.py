@@ -29,6 +29,7 @@ class CountingGate:
 
     def __init__(self, gate: ConsentGate) -> None:
         self.gate = gate
+        self.admitted = 0
         self.refused: Counter[str] = Counter()
         self.pinned = Head(0, bytes(32), 0)
 
@@ -37,7 +38,9 @@ class CountingGate:
         admission = self.gate.admit(subjects, access)
         if self.gate.projection.head is not None:
             self.pinned = self.gate.projection.head.final
-        self.refused.update(answer.reason for answer in admission.values() if isinstance(answer, Refused))
+        refused = [answer.reason for answer in admission.values() if isinstance(answer, Refused)]
+        self.refused.update(refused)
+        self.admitted += len(admission) - len(refused)
         return admission
 
 
@@ -50,6 +53,7 @@ class RowsRead:
         access: what it was asked for.
         rows: of everybody who was admitted and has one.
         pinned: the final block at which consents were judged.
+        admitted: how many people were admitted, with a row or without.
         refused: how many people were refused for which reason.
     """
 
@@ -57,4 +61,5 @@ class RowsRead:
     access: Access
     rows: Sequence[TrainingRow]
     pinned: Head
+    admitted: int
     refused: Counter[str]

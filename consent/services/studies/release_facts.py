@@ -11,13 +11,12 @@ from typing import Any
 from analytics import CohortQuery, Dictionary, Evaluation, GateFigures
 from consent.domain.errors import ConsentError
 from consent.domain.hashing import sha256
-from consent.domain.manifest import Manifest
 from consent.domain.study import Study
 from consent.ports import ModelStatus, Store, StoredRelease, Unit
 from consent.services.projection import LedgerProjection
 from consent.services.studies.approved import approved_study
 from consent.services.studies.flow import participant_flow
-from consent.services.studies.logged import logged_facts
+from consent.services.studies.logged import logged_manifest
 from consent.services.studies.standing import model_status
 
 
@@ -77,10 +76,8 @@ class ReleaseRoom:
 
 def _require_whole(unit: Unit, stored: StoredRelease) -> None:
     """Refuse figures that are not those of the training, as the log has their hashes."""
-    logged, manifest = logged_facts(unit.log, stored), Manifest.from_json(json.loads(stored.manifest))
-    kept = {"manifest": sha256(stored.manifest).hex(), "gate": sha256(stored.gate).hex()}
-    same = all(logged.get(name) == value for name, value in kept.items())
-    if not same or sha256(stored.evaluation).hex() != manifest.evaluation:
+    manifest, kept = logged_manifest(unit.log, stored), (sha256(stored.evaluation).hex(), sha256(stored.gate).hex())
+    if manifest is None or kept != (manifest.evaluation, manifest.gate):
         raise NoCardError("what is kept of this release is not what the log says of it: restore it from a backup")
 
 

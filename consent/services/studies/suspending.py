@@ -7,7 +7,7 @@ from analytics import Evaluation, GateFigures
 from consent.domain.hashing import sha256
 from consent.domain.study import Study
 from consent.ports import AuditLog, StoredRelease
-from consent.services.studies.logged import logged_facts
+from consent.services.studies.logged import logged_manifest
 
 
 class Figures(Protocol):
@@ -31,10 +31,11 @@ def reasons_to_suspend(study: Study, evaluation: Evaluation, gate: Figures) -> t
 def gate_failures(log: AuditLog, stored: StoredRelease) -> tuple[str, ...]:
     """Return why a release may never be served, empty where it passed the release gate; one was always measured.
 
-    Figures count as the log has their hash, whatever the database says.
+    Figures count as the manifest in the log names them, whatever the database says.
     """
     if not stored.gate:
         return ("it comes from before there was a release gate",)
-    if sha256(stored.gate).hex() != logged_facts(log, stored).get("gate"):
+    manifest = logged_manifest(log, stored)
+    if manifest is None or manifest.gate != sha256(stored.gate).hex():
         return ("what the release gate measured is not what the log says: restore it, or train another release",)
     return GateFigures.from_json(json.loads(stored.gate)).failures()

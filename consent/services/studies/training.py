@@ -164,7 +164,7 @@ class Training:
                 if len(unkept) >= KEPT_AT_ONCE:
                     self._keep_rows(unkept)
         self._keep_rows(unkept)
-        return RowsRead(gate.gate, access, rows, gate.pinned, gate.refused)
+        return RowsRead(gate.gate, access, rows, gate.pinned, gate.admitted, gate.refused)
 
     def read_anew(
         self, study: Study, dictionary: Dictionary, cohort: CohortQuery | None, of: Sequence[SubjectId]
@@ -176,7 +176,7 @@ class Training:
             opened = self.vault.read(unit.connection, gate, access, of)
             found = ((one.subject, one.admitted.commitment, row_of(one, dictionary, cohort)) for one in opened)
             rows = [TrainingRow(SubjectId(subject), by, row) for subject, by, row in found if row is not None]
-        return RowsRead(gate.gate, access, rows, gate.pinned, gate.refused)
+        return RowsRead(gate.gate, access, rows, gate.pinned, gate.admitted, gate.refused)
 
     def gate(self, study: Study) -> ConsentGate:
         """Return the gate that a training for this study asks."""
@@ -309,7 +309,6 @@ class Training:
             "manifest": manifest.hash().hex(),
             "rows": manifest.rows,
             "block": manifest.block,
-            "gate": sha256(stored.gate).hex(),
             "reexecuted": True,
             "suspended": list(trained.suspended),
         }
@@ -360,6 +359,10 @@ def _fit(read: RowsRead, asked: _Asked, report: Told) -> Fitted:
     """Fit and judge a model in one process and fit it again in another; nothing is written by either."""
     rows = [row.row for row in read.rows]
     if not rows:
+        if read.admitted:
+            raise TooFewRowsError(
+                "nobody whose records may be read is in the cohort with a known outcome: check the cohort and the codes"
+            )
         raise TooFewRowsError("nobody's records may be read for this study now: ask for consent first")
     names = [comparison.title for comparison in asked.dictionary.comparisons]
     try:
