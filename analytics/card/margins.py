@@ -26,6 +26,8 @@ from analytics.describing import Spread
 from analytics.dictionary import Dictionary
 from analytics.errors import MarginsError
 from analytics.evaluation import Evaluation
+from analytics.features import Feature, Kind, Reducer
+from analytics.subgroups import groups_of
 
 NOTABLE: Final = 0.1
 _FORMS: Final = ({"mean", "sd"}, {"share"}, {"shares"})
@@ -121,9 +123,14 @@ def _number(value: object, place: str) -> float:
 
 
 def _difference(figure: Margin, evaluation: Evaluation, dictionary: Dictionary) -> Difference:
-    title = dictionary.titles.get(figure.feature)
-    if title is None:
+    feature = next((one for one in dictionary.features if one.name == figure.feature), None)
+    if feature is None:
         raise MarginsError(f"feature.{figure.feature}: the dictionary has no such feature")
+    title = feature.title
+    if figure.label and not any(_is_group(group.title, title, figure.label) for group in groups_of(dictionary)):
+        raise MarginsError(f"feature.{figure.feature}.shares: names a band or code that is not declared")
+    if not figure.label and figure.sd is None and not _is_yes_or_no(feature):
+        raise MarginsError(f"feature.{figure.feature}: is no yes or no: give mean and sd")
     if figure.label:
         here: tuple[float, float] | None = _of_group(figure.label, title, evaluation)
         title = f"{title}: {figure.label}"
@@ -139,10 +146,19 @@ def _difference(figure: Margin, evaluation: Evaluation, dictionary: Dictionary) 
 def _of_group(label: str, title: str, evaluation: Evaluation) -> tuple[float, float] | None:
     """Return share and deviation of a declared group among all people; None when it is not shown."""
     for group in evaluation.subgroups:
-        if group.title in {f"{title} {label}", f"{title}: {label}"}:
+        if _is_group(group.title, title, label):
             share = min(1.0, group.people / evaluation.people)
             return share, _deviation(share)
     return None
+
+
+def _is_group(group: str, title: str, label: str) -> bool:
+    return group in {f"{title} {label}", f"{title}: {label}"}
+
+
+def _is_yes_or_no(feature: Feature) -> bool:
+    numbers = {number for _, number in feature.values}
+    return feature.reducer is Reducer.ANY or (feature.kind is Kind.CODED and numbers <= {0.0, 1.0})
 
 
 def _of_spread(figure: Margin, evaluation: Evaluation) -> tuple[float, float] | None:

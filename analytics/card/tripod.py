@@ -120,8 +120,8 @@ def _data_use(card: Card) -> dict[str, str]:
     told = ", ".join(f"{name} {value}" for name, value in parameters.items() if name != "features")
     software = ", ".join(f"{name} {version}" for name, version in card.manifest["code"].items())
     return {
-        "10": f"All who consented and whose outcome is known: {evaluation.people:,} people, {evaluation.events:,} with "
-        "the outcome. No size was calculated beforehand.",
+        "10": f"All who consented{' and are in the cohort' if card.cohort else ''}, with a known outcome: about "
+        f"{evaluation.people:,} people, {evaluation.events:,} with the outcome. No size was calculated beforehand.",
         "11": "Missing values stay missing: each split of a tree learns which way they go. Logistic regression, for "
         "comparison, takes medians of its own training folds. Shares missing: see the table of characteristics.",
         "12a": f"All rows fit the released model; it is evaluated by {evaluation.folds} folds of the same rows, by the "
@@ -130,7 +130,7 @@ def _data_use(card: Card) -> dict[str, str]:
         "12c": f"Gradient-boosted trees (XGBoost), parameters fixed beforehand: {told}. No tuning.",
         "12e": "AUROC (DeLong), average precision, calibration, Brier score, decision curve; 95 % intervals.",
         "12f": "None: each release is fitted anew.",
-        "12g": "Each person is forecast by the model of the folds that she is not in.",
+        "12g": "Each person is forecast by the model of the folds that they are not in.",
         "13": "Nothing was done about it: no weights, no resampling.",
         "14": "Groups by age and by sex, where declared, are looked at by themselves; none was treated differently.",
         "15": "A probability from 0 to 1; no classes and no threshold.",

@@ -20,6 +20,7 @@ from consent.cli.reading import file_text
 from consent.domain.errors import ConsentError, JobError, RecordsUnavailableError
 from consent.domain.hashing import Json
 from consent.ports import Job, JobState
+from consent.services.studies.approved import StudyNotApprovedError
 from consent.services.studies.training_job import training_job
 from consent.services.working import Attempt, Worker
 from consent.settings import Databases, Settings
@@ -88,6 +89,8 @@ def train(home: Path, study: str, dictionary: Path, rounds: int | None, cohort: 
     with wiring.opened_records(home, Databases.read()) as store:
         job = training_job(study, text, chosen, wiring.utc_now(), query)
         with store.begin() as unit:
+            if unit.studies.get(study) is None:
+                raise StudyNotApprovedError("no such study is registered here: register it first")
             unit.jobs.add(job)
         sys.stdout.write(job.id + "\n")
         sys.stdout.flush()

@@ -52,9 +52,10 @@ def card(home: Path, study: str, out: Path, release: int | None, margins: Path |
     with wiring.opened(Settings.read(home)) as installation:
         facts = installation.release_room.facts(study, release)
     contents = _card(facts, told)
-    out.mkdir(parents=True, exist_ok=True)
     files = {"card.html": card_html(contents).encode(), "card.md": card_markdown(contents).encode()}
-    for name, content in (files | figures(contents)).items():
+    files |= figures(contents)
+    out.mkdir(parents=True, exist_ok=True)
+    for name, content in files.items():
         write_new(out / name, content)
     sys.stdout.write(f"{out / 'card.html'}\n")
 

@@ -18,14 +18,16 @@ from consent.wiring import Installation
 def count(home: Path, study: str, query: Path) -> None:
     """Print whom the query means, how many they are, and what epsilon is left."""
     cohort = CohortQuery.parse(file_text(query, "the cohort query"))
-    out = Console()
-    out.print(cohort.english(), highlight=False, markup=False)
     with wiring.opened(Settings.read(home)) as installation:
+        before = installation.counting.left(study)
         disclosed = installation.counting.count(study, cohort)
         left = installation.counting.left(study)
+    out = Console()
+    out.print(cohort.english(), highlight=False, markup=False, soft_wrap=True)
     shown = "fewer than 10, or nearly everybody" if disclosed.people is None else f"about {disclosed.people:,}"
     out.print(f"People who allow being counted: {shown}.", highlight=False)
-    out.print(f"Epsilon of this answer: {disclosed.epsilon:g}. Left in this period: {left:g}.", highlight=False)
+    spent = f"Epsilon spent {disclosed.epsilon:g}" if left < before else "Told before, so nothing was spent"
+    out.print(f"{spent}; left in this period {left:g}.", highlight=False)
 
 
 def releases(home: Path, study: str) -> None:

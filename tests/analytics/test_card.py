@@ -193,6 +193,19 @@ def test_margins_that_are_none_are_refused_with_their_key(text: str, place: str)
         Margins.parse(text)
 
 
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ("[feature.male]\nshares = {m = 0.3}", "a band or code that is not declared"),
+        ("[feature.age]\nshare = 0.3", "is no yes or no"),
+    ],
+)
+def test_margins_that_could_never_be_compared_are_refused(card: Card, given: str, told: str) -> None:
+    strange = Margins.parse(f'source = "x"\n{given}')
+    with pytest.raises(MarginsError, match=told):
+        strange.differences(card.evaluation, card.dictionary)
+
+
 def test_margins_of_a_feature_that_there_is_not_are_refused(card: Card) -> None:
     strange = Margins.parse('source = "x"\n[feature.weight]\nmean = 3\nsd = 1')
     with pytest.raises(MarginsError, match="no such feature"):

@@ -71,8 +71,11 @@ def test_a_training_on_a_cohort_is_named_by_its_query(home: Path) -> None:
 
 
 def test_a_training_that_fails_is_told_to_whoever_waits(home: Path) -> None:
+    query = home.parent / "cohort.json"
+    query.write_text('{"version": 1, "index": {"day": "2020-06-15"}, "where": {"demographics": {"age": [150, null]}}}')
     with working(home):
-        refused(queue(home, "--wait", study="livers"), REFUSED, "no such study is registered here")
+        refused(queue(home, "--cohort", str(query), "--wait"), REFUSED, "check the cohort and the codes")
+    refused(queue(home, study="livers"), NOT_FOUND, "no such study is registered here")
 
 
 def test_jobs_are_queued_listed_and_cancelled_without_a_passphrase(home: Path) -> None:
@@ -88,3 +91,5 @@ def test_what_is_not_there_is_told(home: Path) -> None:
     refused(consentry("jobs", home / "nowhere"), NOT_FOUND, "no installation")
     (home.parent / "dictionary.toml").write_bytes(b"\xff\xfe")
     refused(queue(home), USAGE, "cannot be read")
+    (home.parent / "dictionary.toml").write_text(DICTIONARY_TEXT.replace("horizon_days = 90", "horizon_days = 0"))
+    refused(queue(home), USAGE, "horizon_days must be at least 1")

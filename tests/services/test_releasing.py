@@ -247,4 +247,6 @@ def test_a_history_tells_figures_and_what_changed_and_no_small_count(house: Hous
     [sentence] = what_changed([first, second])
     assert "rows that left: about 15, rows that came: fewer than 10" in sentence
     assert f"AUROC {first.auroc:.3f} to {second.auroc:.3f}" in sentence
+    assert "another dictionary" not in sentence
+    assert "another dictionary or cohort" in what_changed([first, replace(second, asked=("", ""))])[0]
     assert house.open.release_history.of("hearts") == []

@@ -37,6 +37,7 @@ class PastRelease:
         rows: of its training, as shown.
         auroc: out of fold.
         slope: of calibration, None where it is not defined.
+        asked: SHA-256 of its dictionary and of its cohort, hex.
         change: since the release before, None for the first.
     """
 
@@ -46,6 +47,7 @@ class PastRelease:
     rows: int | None
     auroc: float
     slope: float | None
+    asked: tuple[str, str]
     change: Change | None
 
 
@@ -77,6 +79,7 @@ def _change(before: Members, after: Members) -> Change:
 
 def _told(stored: StoredRelease, status: ModelStatus, standing_in: Members, change: Change | None) -> PastRelease:
     evaluation: dict[str, Any] = json.loads(stored.evaluation)
+    manifest: dict[str, Any] = json.loads(stored.manifest)
     rows = len(standing_in.rows) + standing_in.unowned
     return PastRelease(
         stored.release,
@@ -85,6 +88,7 @@ def _told(stored: StoredRelease, status: ModelStatus, standing_in: Members, chan
         shown(rows),
         evaluation["auroc"]["estimate"],
         evaluation["calibration"]["slope"],
+        (manifest["dictionary"], manifest.get("cohort", "")),
         change,
     )
 
@@ -99,7 +103,8 @@ def _sentence(before: PastRelease, after: PastRelease) -> str:
     rows = f"rows that left: {_few(change.left)}, rows that came: {_few(change.came)}"
     slopes = f"{_number(before.slope)} to {_number(after.slope)}"
     figures = f"AUROC {before.auroc:.3f} to {after.auroc:.3f}, slope of calibration {slopes}"
-    return f"Release {before.release} to {after.release}: {rows}; {figures}."
+    question = "another dictionary or cohort; " if before.asked != after.asked else ""
+    return f"Release {before.release} to {after.release}: {question}{rows}; {figures}."
 
 
 def _few(count: int | None) -> str:
