@@ -67,11 +67,7 @@ class Patients:
     def act(self) -> None:
         """Let somebody grant or stop, and keep what the receipts say."""
         if self.rng.random() < 0.6 or len(self.stopped) > MOST_STOPS:
-            self.number += 1
-            people = self.rng.sample(self.house.people, self.rng.randint(1, 3))
-            self.granted |= {
-                bytes.fromhex(receipt.commitment) for receipt in self.house.grant(*people, number=self.number)
-            }
+            self.grant()
             return
         subject = self.rng.choice(self.house.people)
         running = [entry.id for entry in self.house.open.book.entries(subject) if not entry.stopped]
@@ -79,6 +75,12 @@ class Patients:
             chosen = self.rng.sample(running, self.rng.randint(1, len(running)))
             receipts = self.house.open.granting.stop(SubjectId(subject), chosen, self.house.clock())
             self.stopped |= {bytes.fromhex(receipt.commitment) for receipt in receipts}
+
+    def grant(self) -> None:
+        """Let a few people grant."""
+        self.number += 1
+        people = self.rng.sample(self.house.people, self.rng.randint(1, 3))
+        self.granted |= {bytes.fromhex(receipt.commitment) for receipt in self.house.grant(*people, number=self.number)}
 
     def live(self, seconds: float) -> None:
         """Act for a while."""
@@ -99,6 +101,7 @@ def kill_again_and_again(process: LedgerProcess, patients: Patients, kills: int)
         patients.live(patients.rng.uniform(0.3, LONGEST_LIFE))
         process.end(signal.SIGKILL)
     process.start()
+    patients.grant()  # once that has arrived, the process runs and hears SIGTERM
     until = time.monotonic() + PATIENCE
     while patients.waiting():
         assert time.monotonic() < until, f"{patients.waiting()} items never arrived"
