@@ -22,6 +22,7 @@ GRANT_TYPE: Final = "Grant(Details details,address patient,uint64 expires,uint64
 REVOCATION_TYPE: Final = "Revocation(bytes32 commitment,address patient)"
 CERTIFICATE_TYPE: Final = "AddressCertificate(string subject,address patient)"
 REQUEST_TYPE: Final = "SubjectRequest(string action,string subject,string origin,uint64 requested,bytes16 nonce)"
+SIGN_IN_TYPE: Final = "SignIn(string origin,bytes32 challenge)"
 NAME: Final = "Consentry"
 VERSION: Final = "1"
 

@@ -2,12 +2,14 @@
 
 from typing import Any, Final
 
+import pytest
 from eth_account.messages import _hash_eip191_message, encode_typed_data
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from consent.domain.details import Details
 from consent.domain.grant import AddressCertificate, Grant, PublishedGrant, SignedRevocation
+from consent.domain.sign_in import InvalidSignInError, SignIn
 from consent.domain.subject_request import RequestAction, SubjectRequest
 from consent.domain.terms import SubjectId
 from consent.domain.typed_data import Address, SigningDomain
@@ -23,6 +25,7 @@ TYPES: Final[dict[str, str]] = {
     "Grant": "Details details,address patient,uint64 expires,uint64 publish_by",
     "Revocation": "bytes32 commitment,address patient",
     "AddressCertificate": "string subject,address patient",
+    "SignIn": "string origin,bytes32 challenge",
     "SubjectRequest": "string action,string subject,string origin,uint64 requested,bytes16 nonce",
 }
 UINT64: Final = st.integers(0, 2**64 - 1)
@@ -94,6 +97,23 @@ def test_a_subject_request_s_digest_is_the_wallet_s(
     assert request.digest(domain) == _digest(domain, "SubjectRequest", message | {"nonce": f"0x{nonce.hex()}"})
 
 
+@given(domains, BYTES32)
+@few
+def test_a_sign_in_s_digest_is_the_wallet_s(domain: SigningDomain, challenge: bytes) -> None:
+    message = {"origin": "consentry/test", "challenge": challenge}
+    assert SignIn("consentry/test", challenge).digest(domain) == _digest(domain, "SignIn", message)
+
+
+@pytest.mark.parametrize(
+    ("origin", "challenge"),
+    [("", bytes(32)), ("two words", bytes(32)), ("consentry/test", bytes(31)), ("consentry/test", b"")],
+    ids=["no name", "no log's name", "31 bytes", "no challenge"],
+)
+def test_what_is_no_sign_in_is_refused(origin: str, challenge: bytes) -> None:
+    with pytest.raises(InvalidSignInError):
+        SignIn(origin, challenge)
+
+
 def test_a_signature_for_one_place_or_act_is_none_for_another() -> None:
     patient, commitment = Address(bytes(20)), bytes(32)
     home = SigningDomain(1, Address(b"\x01" * 20))
@@ -103,4 +123,5 @@ def test_a_signature_for_one_place_or_act_is_none_for_another() -> None:
     }
     digests.add(PublishedGrant(commitment, patient, 0, 0, b"").digest(home))
     digests.add(AddressCertificate(SubjectId(""), patient, b"").digest(home))
-    assert len(digests) == 5
+    digests.add(SignIn("consentry/test", bytes(32)).digest(home))
+    assert len(digests) == 6
