@@ -153,14 +153,14 @@ def _tell(told: Story, wallets: dict[SubjectId, Wallet]) -> None:
     told.said += _ledger_runs(told.home)
     with opened(told.home, wallets) as house:
         _release(house)
-        house.grant(told.subject, number=1)
+        house.grant(told.subject)
         house.publish()
         house.stop(house.people[1])
-        house.grant(told.subject, number=2)
+        house.grant(told.subject)
         _keep(told, house, "first")
         house.turn_epoch()
         house.publish()
-        house.grant(told.subject, number=3)
+        house.grant(told.subject)
         _keep(told, house, "second")
         told.joins = [(entry.patient, entry.commitment) for entry in house.open.book.entries(told.subject)]
         told.before = seen(told.places(), told.dead)

@@ -107,7 +107,7 @@ def hospital(kind: Kind, tmp_path_factory: pytest.TempPathFactory) -> Iterator[H
     with opened(home, template.wallets) as house:
         house.grant(*house.people[:3])
         house.publish()
-        house.grant(house.people[0], number=1)
+        house.grant(house.people[0])
         request, records = house.ask(house.people[0]), contents(house, house.people)
     assert all(len(of_one) == 3 for of_one in records.values())
     yield Hospital(home, template.wallets, records, request)

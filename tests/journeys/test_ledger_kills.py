@@ -62,7 +62,6 @@ class Patients:
     rng: random.Random
     granted: set[bytes]
     stopped: set[bytes]
-    number: int = 0
 
     def act(self) -> None:
         """Let somebody grant or stop, and keep what the receipts say."""
@@ -78,9 +77,8 @@ class Patients:
 
     def grant(self) -> None:
         """Let a few people grant."""
-        self.number += 1
         people = self.rng.sample(self.house.people, self.rng.randint(1, 3))
-        self.granted |= {bytes.fromhex(receipt.commitment) for receipt in self.house.grant(*people, number=self.number)}
+        self.granted |= {bytes.fromhex(receipt.commitment) for receipt in self.house.grant(*people)}
 
     def live(self, seconds: float) -> None:
         """Act for a while."""

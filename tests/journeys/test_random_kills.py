@@ -142,7 +142,7 @@ class Life:
         # A kill may have come between import and enrolment.
         if subject not in self.house.open.book.enrolments or self.grants > MOST_GRANTS:
             return False
-        self.house.grant(subject, number=self.rng.randrange(2**31))
+        self.house.grant(subject)
         return True
 
     def _stop(self, number: int, _level: float) -> bool:

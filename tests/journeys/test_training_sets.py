@@ -40,7 +40,7 @@ class Journey:
     """A hospital, and what its training set must be."""
 
     def __init__(self, house: House) -> None:
-        self.house, self.knows, self.grants = house, Expectation.of(house), 0
+        self.house, self.knows = house, Expectation.of(house)
 
     def act(self, kind: str, *with_: object) -> None:
         """Let something happen, on the chain too, and compare what a training would read."""
@@ -50,10 +50,10 @@ class Journey:
 
     def grant(self, number: int, limits: dict[str, object], months: int) -> None:
         """Let somebody sign terms of their own."""
-        person, self.grants = self.person(number), self.grants + 1
+        person = self.person(number)
         if person not in self.knows.blocked:
             expires = month_end_after(self.house.clock(), months)
-            self.house.grant(person, number=self.grants, expires=expires, **limits)
+            self.house.grant(person, expires=expires, **limits)
 
     def stop(self, number: int) -> None:
         """Let somebody stop all that they ever signed."""
@@ -184,10 +184,10 @@ def reorganise(node: Anvil, home: Path, happened: list[tuple[str, int]]) -> None
     """Compare after each act on a chain whose newest blocks are replaced."""
     with NodeHouse.built(node, home, CONFIRMATIONS) as house:
         knows = Expectation.of(house)
-        for place, (kind, number) in enumerate(happened):
+        for kind, number in happened:
             match kind:
                 case "grant":
-                    house.grant(house.people[number], number=place)
+                    house.grant(house.people[number])
                     house.advance()
                 case "stop":
                     knows.stopped |= {entry.commitment for entry in house.open.book.entries(house.people[number])}

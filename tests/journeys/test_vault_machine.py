@@ -63,8 +63,7 @@ class VaultMachine(Life):
     def grant(self, place: int) -> None:
         """Somebody consents, once more perhaps."""
         subject = self.one_of_the_living(place)
-        self.consents += 1
-        self.house.grant(subject, number=self.consents)
+        self.house.grant(subject)
         self.note_grant(subject)
 
     @precondition(somebody_lives)
@@ -201,8 +200,7 @@ class VaultMachine(Life):
     def die_in_a_grant(self, place: int, sparks: int) -> None:
         """A grant is stored with its entry and on its way, or not at all."""
         subject = self.one_of_the_living(place)
-        self.consents += 1
-        signed = self.house.signed(subject, self.consents)
+        signed = self.house.signed(subject)
         granting, now = self.house.open.granting, self.house.clock()
         done = self.cut(lambda store: replace(granting, store=store).accept([signed], now), sparks)
         self.open()

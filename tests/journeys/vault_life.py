@@ -46,7 +46,6 @@ class Life(RuleBasedStateMachine):
         self.signed: dict[int, bytes] = {}
         self.wallets = dict(template.wallets)
         self.persons = dict(zip(template.wallets, FIRST, strict=True))
-        self.consents = 0
 
     @initialize()
     def begin(self) -> None:

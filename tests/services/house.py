@@ -238,14 +238,14 @@ class House:
         )
         return replace(terms, **changed)  # type: ignore[arg-type]  # fields of Terms
 
-    def signed(self, subject: SubjectId, number: int = 0, **changed: object) -> Submission:
+    def signed(self, subject: SubjectId, **changed: object) -> Submission:
         """Return what the patient's wallet hands in."""
         terms, domain = self.terms(subject, **changed), self.open.domain
-        return self.wallets[subject].sign(terms, domain, self.clock(), number)
+        return self.wallets[subject].sign(terms, domain, self.clock())
 
-    def grant(self, *subjects: SubjectId, number: int = 0, **changed: object) -> list[Receipt]:
+    def grant(self, *subjects: SubjectId, **changed: object) -> list[Receipt]:
         """Hand in a grant for each subject."""
-        signed = [self.signed(subject, number, **changed) for subject in subjects]
+        signed = [self.signed(subject, **changed) for subject in subjects]
         return self.open.granting.accept(signed, self.clock())
 
     def publish(self) -> int:

@@ -98,7 +98,7 @@ def test_another_patients_signature_is_refused(house: House) -> None:
 
 def test_the_key_of_a_consent_is_not_the_enrolment_key(house: House) -> None:
     asked = request(house, house.people[0])
-    signature = house.wallets[asked.subject].consent_key(0).sign(asked.digest(house.open.domain))
+    signature = house.wallets[asked.subject].consent_key(bytes(32)).sign(asked.digest(house.open.domain))
     refused(house, asked, PatientSignature(signature), "enrolment key did not sign")
 
 

@@ -165,7 +165,7 @@ def test_a_request_that_the_patient_did_not_make_changes_nothing(consenting: Hou
 
 def test_from_the_request_on_nobody_reads_or_grants_and_each_refusal_is_in_the_log(consenting: House) -> None:
     house, (subject, other) = consenting, consenting.people[:2]
-    signed, again = house.signed(subject, number=1), house.ask(subject)
+    signed, again = house.signed(subject), house.ask(subject)
     house.open.erasures.request(house.ask(subject))
     before = house.state()
     access = Access("study:kidneys", "kidneys", "train", DICTIONARY.required, DICTIONARY.optional)

@@ -36,7 +36,7 @@ Spoiled = Callable[[House, SubjectId], Submission]
 
 def signed_with(house: House, submission: Submission, domain: SigningDomain | None = None) -> Submission:
     """Sign what a submission says with the key that its address belongs to."""
-    key = house.wallets[submission.terms.subject].consent_key(0)
+    key = house.wallets[submission.terms.subject].consent_key(submission.details.salt)
     return replace(submission, signature=key.sign(submission.grant.digest(domain or house.open.ledger.domain)))
 
 
@@ -130,7 +130,7 @@ def for_someone_else(house: House, _subject: SubjectId, submission: Submission) 
 
 def for_another_address(house: House, subject: SubjectId, _submission: Submission) -> AddressCertificate:
     wallet = house.wallets[subject]
-    return certified(house, subject, wallet.consent_key(9).address, wallet.enrolment_key)
+    return certified(house, subject, wallet.consent_key(bytes(32)).address, wallet.enrolment_key)
 
 
 def from_another_chain(house: House, subject: SubjectId, submission: Submission) -> AddressCertificate:
@@ -147,7 +147,7 @@ def about_a_stranger(house: House, subject: SubjectId) -> Submission:
 
 
 def changed(**fields: object) -> Spoiled:
-    return lambda house, subject: house.signed(subject, 0, **fields)
+    return lambda house, subject: house.signed(subject, **fields)
 
 
 REFUSED: dict[str, tuple[Spoiled, type[ConsentError]]] = {
@@ -270,9 +270,10 @@ def test_the_same_consent_twice_is_refused_in_one_batch_and_in_two(house: House)
     assert house.state() == once
 
 
-def with_the_address_of(house: House, owner: SubjectId, subject: SubjectId) -> Submission:
-    """Return a grant about `subject` from an address of `owner`, certified by the subject too."""
-    key, terms, domain = house.wallets[owner].consent_key(0), house.terms(subject), house.open.ledger.domain
+def with_the_address_of(house: House, own: Submission, subject: SubjectId) -> Submission:
+    """Return a grant about `subject` from the address of somebody's `own` grant, certified by the subject too."""
+    key = house.wallets[own.terms.subject].consent_key(own.details.salt)
+    terms, domain = house.terms(subject), house.open.ledger.domain
     base = house.signed(subject)
     details = render(terms, secrets.token_bytes(32))
     certificate = certified(house, subject, key.address, house.wallets[subject].enrolment_key)
@@ -283,7 +284,8 @@ def with_the_address_of(house: House, owner: SubjectId, subject: SubjectId) -> S
 
 def test_one_address_for_two_people_is_refused_in_one_batch_and_in_two(house: House) -> None:
     owner, subject = house.people[:2]
-    own, shared = house.signed(owner), with_the_address_of(house, owner, subject)
+    own = house.signed(owner)
+    shared = with_the_address_of(house, own, subject)
     before = house.state()
     with pytest.raises(RepeatedGrantError):
         house.open.granting.accept([own, shared], house.clock())
@@ -298,7 +300,7 @@ def test_one_address_for_two_people_is_refused_in_one_batch_and_in_two(house: Ho
 def test_a_second_consent_of_the_same_person_is_welcome(house: House) -> None:
     subject = house.people[0]
     house.grant(subject)
-    house.grant(subject, number=1, categories=STUDY.required)
+    house.grant(subject, categories=STUDY.required)
     assert len(house.open.book.entries(subject)) == 2
 
 

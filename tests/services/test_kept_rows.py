@@ -116,7 +116,7 @@ LESS = {
 def test_a_consent_to_less_is_not_given_the_row_that_was_made_with_more(house: House, less: dict[str, object]) -> None:
     before, person = rows(house), house.people[5]
     house.stop(person)
-    house.grant(person, number=1, **less)
+    house.grant(person, **less)
     house.publish()
     after = rows(house)
     assert after[person] != before[person]

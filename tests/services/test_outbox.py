@@ -21,8 +21,6 @@ def forms(*parts: bytes) -> list[bytes]:
     return [form for part in parts for form in (part, part.hex().encode())]
 
 
-UNUSED = (2**30, 2**30 + 1)
-"""Consents of the shared wallets that no other test makes: PostgreSQL's WAL is one for all tests of a run."""
 _BETWEEN = ("BEGIN", "COMMIT", "ROLLBACK", "SELECT pg_advisory_xact_lock")
 """How the statements begin that stand between two transactions, the last one on PostgreSQL."""
 
@@ -75,20 +73,18 @@ def keys_of(house: House) -> list[Key]:
     return house.open.book.keys()
 
 
-def revoke_own(house: House, number: int) -> None:
-    """Let a person stop with their own key what they granted as their `number`th."""
+def revoke_own(house: House) -> None:
+    """Let a person stop with their own key what they granted last."""
     subject = house.people[0]
-    address = house.wallets[subject].consent_key(number).address
-    [entry] = [entry for entry in house.open.book.entries(subject) if entry.patient == address]
-    own = house.wallets[subject].revoke(entry.commitment, house.open.domain, number)
+    entry = house.open.book.entries(subject)[-1]
+    own = house.wallets[subject].revoke(entry.commitment, house.open.domain)
     house.open.granting.stop(subject, [entry.id], house.clock(), revocations=[own])
 
 
 def test_no_byte_of_database_or_journal_names_an_address_before_the_chain_does(house: House, tmp_path: Path) -> None:
-    first, second = UNUSED
-    house.grant(*house.people[:5], number=first)
-    house.grant(house.people[0], number=second)
-    revoke_own(house, second)
+    house.grant(*house.people[:5])
+    house.grant(house.people[0])
+    revoke_own(house)
     house.stop(house.people[1])
     with house.open.store.begin() as unit:  # so that the journal holds something
         unit.projection.keep([])
@@ -105,9 +101,9 @@ def test_no_transaction_writes_a_subject_beside_an_address_or_a_commitment(house
     subjects = [subject.encode() for subject in house.people]
     with watched(house) as written:
         house.grant(*house.people[:5])
-        house.grant(house.people[0], number=1)
+        house.grant(house.people[0])
         house.publish()
-        revoke_own(house, 1)
+        revoke_own(house)
         house.stop(house.people[1])
         house.publish()
         parts = forms(*(part for key in keys_of(house) for part in key))

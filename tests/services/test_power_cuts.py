@@ -25,10 +25,10 @@ def on_node(anvil: Anvil, tmp_path: Path) -> Iterator[NodeHouse]:
         yield house
 
 
-def act(house: House, number: int) -> None:
+def act(house: House) -> None:
     """Let one person grant anew and stop what they granted before."""
     subject = house.people[0]
-    house.grant(subject, number=number)
+    house.grant(subject)
     running = [entry.id for entry in house.open.book.entries(subject) if not entry.stopped]
     if len(running) > 1:
         house.open.granting.stop(subject, running[:1], house.clock())
@@ -69,8 +69,8 @@ def assert_once(house: House) -> None:
 
 
 def cut_at(house: NodeHouse, sparks: range) -> None:
-    for number, spark in enumerate(sparks, start=2):
-        act(house, number)
+    for spark in sparks:
+        act(house)
         room = house.open
         with suppress(PowerCutError):
             sparks_until_final(house, Fuse(spark))
@@ -82,9 +82,9 @@ def cut_at(house: NodeHouse, sparks: range) -> None:
 
 
 def all_sparks(house: NodeHouse) -> int:
-    act(house, 0)
+    act(house)
     house.settle()
-    act(house, 1)
+    act(house)
     room = house.open
     sparks = sparks_until_final(house, Fuse(NEVER))
     house.open = room
@@ -104,10 +104,10 @@ def test_a_power_cut_while_the_outbox_is_made_anew_neither_doubles_nor_loses(
     """The epoch dies with what waits in it, and now and then a second time, just after the cut."""
     with House.copied(template, tmp_path / "home") as house:
         room = house.open
-        act(house, 0)
+        act(house)
         house.publish()
         for spark in range(1, NEVER, apart):
-            act(house, spark)
+            act(house)
             house.turn_epoch()
             fuse = Fuse(spark)
             under(fuse, house)
@@ -128,11 +128,11 @@ def test_a_power_cut_while_the_outbox_is_made_anew_neither_doubles_nor_loses(
 def test_what_is_on_its_way_when_the_epoch_dies_is_not_sent_again(on_node: NodeHouse, mined: int) -> None:
     """Whether it is in a block or in none: no key tells any more what a transaction carries."""
     house = on_node
-    act(house, 0)
+    act(house)
     house.step()
     house.node.mine(mined)
     house.turn_epoch()
-    act(house, 1)
+    act(house)
     house.step()
     with house.open.store.reading() as unit:
         assert len(unit.transactions.pending(Role.RELAYER)) == 1, "nothing new is sent meanwhile"
@@ -150,10 +150,10 @@ def test_a_power_cut_on_an_embedded_chain_neither_doubles_nor_loses(
 ) -> None:
     with House.copied(template, tmp_path / "home") as house:
         room = house.open
-        act(house, 0)
+        act(house)
         house.publish()
         for spark in range(1, NEVER, apart):
-            act(house, spark)
+            act(house)
             fuse = Fuse(spark)
             under(fuse, house)
             with suppress(PowerCutError):

@@ -107,7 +107,7 @@ def test_a_revocation_past_this_installation_counts_and_so_does_a_new_consent_in
     since = state(house).departed.since
     assert since is not None
     assert abs(since - house.clock().timestamp()) < 120
-    house.grant(leaving, number=1, categories=frozenset({Category.DEMOGRAPHICS, Category.OUTCOMES}))
+    house.grant(leaving, categories=frozenset({Category.DEMOGRAPHICS, Category.OUTCOMES}))
     house.publish()
     assert house.verdict(leaving) == "PERMIT"
     assert left(house) == (1, 0, 0), "the row rests on the consent that ended"
@@ -115,7 +115,7 @@ def test_a_revocation_past_this_installation_counts_and_so_does_a_new_consent_in
 
 def test_a_second_consent_beside_the_first_is_no_departure(house: House) -> None:
     train(house)
-    house.grant(house.people[0], number=1)
+    house.grant(house.people[0])
     house.publish()
     assert left(house) == (0, 0, 0)
 

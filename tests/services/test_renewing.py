@@ -94,8 +94,8 @@ def test_turn_after_turn_loses_nothing(house: House) -> None:
 
 def test_slots_are_drawn_anew_and_a_persons_are_apart(house: House) -> None:
     subject = house.people[0]
-    for number in range(6):
-        house.grant(subject, number=number)
+    for _ in range(6):
+        house.grant(subject)
     house.turn_epoch()
     house.open.relayer.renewal = replace(house.open.relayer.renewal, publication_window=WINDOW)
     now = int(house.clock().timestamp())

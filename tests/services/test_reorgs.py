@@ -60,7 +60,7 @@ def test_after_a_reorg_of_any_depth_the_copy_is_what_a_new_one_would_be(on_node:
     house = on_node
     for depth in range(1, DEEPEST + 1):
         subject = house.people[depth % len(house.people)]
-        house.grant(subject, number=depth)
+        house.grant(subject)
         house.advance()
         house.stop(house.people[(depth + 3) % len(house.people)])
         for blocks in (1, depth // 2 + 1, depth // 2 + 1):
@@ -76,7 +76,7 @@ def test_after_a_reorg_of_any_depth_the_copy_is_what_a_new_one_would_be(on_node:
 def test_so_it_is_after_a_reorg_deeper_than_the_hashes_that_are_kept(on_node: NodeHouse) -> None:
     house = on_node
     for depth in (9, 15, 24):
-        house.grant(house.people[0], number=depth)
+        house.grant(house.people[0])
         house.advance()
         house.advance(depth // 2)
         house.stop(house.people[0])
@@ -243,14 +243,13 @@ class Walk:
     """Goes on at random, and knows what must be on the chain at the end."""
 
     def __init__(self, house: NodeHouse, seed: int) -> None:
-        self.house, self.rng, self.number = house, random.Random(seed), 0
+        self.house, self.rng = house, random.Random(seed)
         self.young = 0
         self.models: list[bytes] = []
 
     def grant(self) -> None:
         """Let somebody grant."""
-        self.number += 1
-        self.house.grant(self.rng.choice(self.house.people), number=self.number)
+        self.house.grant(self.rng.choice(self.house.people))
 
     def stop(self) -> None:
         """Let somebody stop, without a key."""
@@ -266,8 +265,7 @@ class Walk:
         running = [(s, e) for s in self.house.people for e in book.entries(s) if not e.stopped]
         if running:
             subject, entry = self.rng.choice(running)
-            number = next(n for n in range(99) if self.house.wallets[subject].consent_key(n).address == entry.patient)
-            own = self.house.wallets[subject].revoke(entry.commitment, self.house.open.domain, number)
+            own = self.house.wallets[subject].revoke(entry.commitment, self.house.open.domain)
             self.house.open.granting.stop(subject, [entry.id], self.house.clock(), revocations=[own])
 
     def release(self) -> None:

@@ -103,7 +103,7 @@ def test_an_erasure_in_one_process_is_followed_by_the_other(pair: Pair, acting: 
     with pytest.raises(KeyNotFoundError):
         there.open.vault.unseal(subject, "note", sealed)
     with pytest.raises(UnknownPatientError):
-        there.grant(subject, number=1)
+        there.grant(subject)
     there.grant(newcomer)
     assert here.verdict(newcomer) == "NOT_FINAL", "sealed in the epoch that lives"
     assert publish(pair) == 1

@@ -7,6 +7,7 @@ import pytest
 
 from consent.adapters.signing import verifies
 from consent.domain.errors import LedgerError
+from consent.domain.grant import SignedRevocation, revocation_digest
 from consent.domain.receipt import Receipt
 from consent.ports import Errand, Grants
 from consent.services.granting import SignatureMismatchError, UnknownConsentError
@@ -78,7 +79,9 @@ def test_a_revocation_by_another_key_stops_nothing(house: House) -> None:
     subject, other = house.people[:2]
     house.grant(subject)
     [entry] = house.open.book.entries(subject)
-    forged = house.wallets[other].revoke(entry.commitment, house.open.ledger.domain)
+    key = house.wallets[other].consent_key(bytes(32))
+    digest = revocation_digest(house.open.ledger.domain, entry.commitment, key.address)
+    forged = SignedRevocation(entry.commitment, key.address, key.sign(digest))
     before = house.state()
     for revocation in (forged, replace(forged, patient=entry.patient), replace(forged, signature=bytes(64))):
         with pytest.raises(SignatureMismatchError):
@@ -90,10 +93,9 @@ def test_a_revocation_by_another_key_stops_nothing(house: House) -> None:
 def test_a_revocation_of_another_consent_stops_nothing(house: House) -> None:
     subject = house.people[0]
     house.grant(subject)
-    house.grant(subject, number=1)
+    house.grant(subject)
     first, second = house.open.book.entries(subject)
-    number = next(n for n in (0, 1) if house.wallets[subject].consent_key(n).address == second.patient)
-    revocation = house.wallets[subject].revoke(second.commitment, house.open.ledger.domain, number)
+    revocation = house.wallets[subject].revoke(second.commitment, house.open.ledger.domain)
     before = house.state()
     with pytest.raises(SignatureMismatchError):
         house.open.granting.stop(subject, [first.id], house.clock(), revocations=[revocation])

@@ -426,7 +426,7 @@ def test_a_study_trains_the_dictionary_and_the_cohort_that_it_was_approved_for(h
     assert Study.from_json(json.loads(json.dumps(strict.to_json()))) == strict
     house.open.registration.approve(strict, house.clock())
     for person in house.people:
-        house.grant(person, number=1, study=strict.reference)
+        house.grant(person, study=strict.reference)
     house.publish()
     before = house.state().entries
     with pytest.raises(TrainingError, match="not approved for this dictionary on this cohort"):

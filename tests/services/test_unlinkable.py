@@ -116,11 +116,11 @@ def at(house: House, second: float) -> None:
     house.clock.ahead = timedelta(seconds=second - time.time())
 
 
-def consent_anew(house: House, first: int) -> dict[SubjectId, int]:
-    """Let everybody consent, numbering from `first`; return how many consents each has. They are not published here."""
+def consent_anew(house: House) -> dict[SubjectId, int]:
+    """Let everybody consent; return how many consents each has. They are not published here."""
     each = dict.fromkeys(house.people[:OTHERS], 1)
     each |= dict(zip(house.people[OTHERS:], CONSENTS, strict=True))
-    signed = [house.signed(s, first + number) for s, many in each.items() for number in range(many)]
+    signed = [house.signed(s) for s, many in each.items() for _ in range(many)]
     house.open.granting.accept(signed, house.clock())
     with house.open.store.begin() as unit:
         house.open.outbox.on(unit).remove(Errand.GRANT, [(one.patient, one.details.commitment) for one in signed])
@@ -139,7 +139,7 @@ def watched(house: House, window: int, turn: int, rng: random.Random) -> list[Se
     """
     begun = int(time.time()) // SLOT_SECONDS * SLOT_SECONDS + (turn + 1) * 48 * 3600
     at(house, begun)
-    each, middle = consent_anew(house, turn * max(CONSENTS)), begun + WINDOW
+    each, middle = consent_anew(house), begun + WINDOW
     moments = {s: (middle + rng.random() * SLOT_SECONDS if many > 1 else begun + rng.random() * 2 * WINDOW) for s, many in each.items()}  # fmt: skip  # noqa: E501
     waiting = sorted(moments, key=lambda subject: moments[subject], reverse=True)
     for slot in range(begun + SLOT_SECONDS, begun + 3 * WINDOW + 2 * SLOT_SECONDS, SLOT_SECONDS):

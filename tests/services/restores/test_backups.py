@@ -150,7 +150,7 @@ def test_records_alone(home: Path, template: Template, before: Backup, lost: str
     with House.opened(home, template.wallets) as house:
         assert verdicts(house) == ["STOPPED", *YES[1:], *NO], "the newest grant went with the records"
         assert events(house) == (5, 1)
-        house.grant(house.people[4], number=1)
+        house.grant(house.people[4])
         house.anchor()
         assert house.verdict(house.people[4]) == "PERMIT"
         assert events(house) == (6, 1)
