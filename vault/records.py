@@ -19,7 +19,15 @@ from vault.openings import AT_ONCE, History, Opening, PastVersion, cut_down, ope
 from vault.places import part_place
 from vault.sql.batches import in_batches
 from vault.sql.parts import parts_of
-from vault.sql.records import State, delete_records, every_version, newest_versions, subjects_among, version_of
+from vault.sql.records import (
+    State,
+    count_current,
+    delete_records,
+    every_version,
+    newest_versions,
+    subjects_among,
+    version_of,
+)
 
 _CATEGORY: Final = "CATEGORY"
 """The reason where the gate said yes, but not to the category."""
@@ -180,6 +188,10 @@ class Vault:
     def mac(self, subject: str, message: bytes) -> bytes:
         """Return the 32-byte HMAC-SHA256 of a message that dies with the subject's key; raise `KeyNotFoundError`."""
         return hmac.digest(self.keys.unwrap([subject])[subject].sub_key(SubKey.COMMIT), message, "sha256")
+
+    def tally(self, connection: Connection, subject: str) -> dict[str, int]:
+        """Return how many current records of each category a subject has; nothing is opened."""
+        return count_current(connection, subject)
 
     def among(self, connection: Connection, subjects: Collection[str]) -> set[str]:
         """Return those of these subjects of whom a sealed record or derived row lies here, whether or not it opens."""

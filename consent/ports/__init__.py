@@ -1,5 +1,6 @@
 """What the services ask of the world. Each protocol has one suite of tests that every adapter passes."""
 
+from consent.ports.accounts import Accounts, Invitation, Passkey, Sessions, StoredSession, StoredSlot, StoredTicket
 from consent.ports.archive import LogArchive
 from consent.ports.health import Condition, Conditions
 from consent.ports.jobs import MAX_ATTEMPTS, WORN_OUT, Job, Jobs, JobState, Progress
@@ -33,6 +34,7 @@ from consent.ports.outbox import (
     SentTransaction,
     Transactions,
 )
+from consent.ports.passkeys import CheckedPasskey, InvalidPasskeyError, Passkeys
 from consent.ports.projection import (
     KeptBlock,
     Key,
@@ -61,10 +63,12 @@ __all__ = [
     "MAX_ATTEMPTS",
     "ROLES",
     "WORN_OUT",
+    "Accounts",
     "Act",
     "Anchored",
     "Anchoring",
     "AuditLog",
+    "CheckedPasskey",
     "Condition",
     "Conditions",
     "Consents",
@@ -72,6 +76,8 @@ __all__ = [
     "Fate",
     "Grants",
     "Head",
+    "InvalidPasskeyError",
+    "Invitation",
     "Job",
     "JobState",
     "Jobs",
@@ -88,6 +94,8 @@ __all__ = [
     "OutboxRow",
     "OutboxRows",
     "Outcome",
+    "Passkey",
+    "Passkeys",
     "Patient",
     "Patients",
     "Progress",
@@ -100,6 +108,7 @@ __all__ = [
     "Revocations",
     "Role",
     "SentTransaction",
+    "Sessions",
     "Signer",
     "StatusChange",
     "StopList",
@@ -108,6 +117,9 @@ __all__ = [
     "StoredConsent",
     "StoredOpening",
     "StoredRelease",
+    "StoredSession",
+    "StoredSlot",
+    "StoredTicket",
     "Studies",
     "Transaction",
     "Transactions",

@@ -9,6 +9,7 @@ from consent.domain.entry import PlacedEntry
 from consent.domain.study import Study
 from consent.domain.terms import SubjectId
 from consent.domain.typed_data import Address
+from consent.ports.accounts import Accounts, Sessions
 from consent.ports.jobs import Jobs
 from consent.ports.outbox import ModelActs, OutboxRows, Transactions
 from consent.ports.projection import Projection
@@ -236,6 +237,14 @@ class Unit(Protocol):
     @property
     def jobs(self) -> Jobs:
         """What waits for a worker."""
+
+    @property
+    def sessions(self) -> Sessions:
+        """Who is signed in."""
+
+    @property
+    def accounts(self) -> Accounts:
+        """What people sign in with."""
 
 
 class Store(Protocol):

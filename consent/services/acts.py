@@ -34,6 +34,7 @@ class Acts:
         size: how many entries were read.
         undone: ids of consents that were acknowledged and never came on the ledger.
         consents: id of the consent that a grant's entry is about, by index.
+        stops: index of the entry that stopped a consent first.
         counted: subjects who allow being counted.
         ignored: indices of reads that were permitted after a stop or a block, or that counted who did not allow it.
         approved: SHA-256 of each study's definition, hex, as approved.
@@ -51,6 +52,7 @@ class Acts:
     size: int
     undone: frozenset[str]
     consents: Mapping[int, str]
+    stops: Mapping[str, int]
     counted: frozenset[SubjectId]
     ignored: tuple[int, ...]
     approved: Mapping[str, str]
@@ -90,6 +92,11 @@ def enrolment_key(body: Mapping[str, Any]) -> Address:
         return Address(b"")
 
 
+def approved_definition(body: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of the study that an entry approves, hex."""
+    return str(_facts(body).get("definition", ""))
+
+
 class _Reading:
     """Takes one entry after the other."""
 
@@ -104,6 +111,7 @@ class _Reading:
         self.size = 0
         self.undone: set[str] = set()
         self.consents: dict[int, str] = {}
+        self.stops: dict[str, int] = {}
         self.counted: set[SubjectId] = set()
         self.ignored: list[int] = []
         self.approved: dict[str, str] = {}
@@ -117,6 +125,7 @@ class _Reading:
             self._grant(index, consent, verdict)
         elif (action, verdict) == (Action.STOP, "STOPPED"):
             self.whose[consent] = subject
+            self.stops.setdefault(consent, index)
         elif (action, verdict) == (Action.READ, PERMIT):
             counts = body.get("operation") == COUNTING
             if consent in self.whose or subject in self.blocked or (counts and subject not in self.counted):
@@ -172,6 +181,7 @@ class _Reading:
             size=self.size,
             undone=frozenset(self.undone),
             consents=self.consents,
+            stops=self.stops,
             counted=frozenset(self.counted - self.blocked),
             ignored=tuple(self.ignored),
             approved=self.approved,

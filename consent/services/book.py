@@ -19,7 +19,7 @@ from consent.domain.hashing import Json, canonical_json
 from consent.domain.terms import SubjectId, Terms
 from consent.domain.typed_data import Address, SigningDomain
 from consent.ports import Key, Recovery, StoredConsent, Unit
-from consent.services.acts import UNDONE, Acts, enrolment_key, said
+from consent.services.acts import COUNTED, UNDONE, Acts, approved_definition, enrolment_key, said
 from consent.services.projection import Standing, Standings
 from vault import DecryptionError, KeyDamagedError, KeyNotFoundError, Part, Vault
 
@@ -91,7 +91,9 @@ class ConsentBook:
     """All consents by subject; `recover` and `domain` check signatures, `enrolments` are the subjects' keys.
 
     `buried` are those of the blocked whose identifiers have tombstones. `undone` are the ids of consents of which the
-    log says that they never came on the ledger.
+    log says that they never came on the ledger. `counted` are those who allow being counted and asked, `approved` the
+    SHA-256 of each study's definition as approved, hex. `granted_at` and `stopped_at` are the indices of the entries
+    that tell of a consent's beginning and of its end.
     """
 
     domain: SigningDomain
@@ -101,6 +103,10 @@ class ConsentBook:
     blocked: set[SubjectId] = field(default_factory=set)
     buried: set[SubjectId] = field(default_factory=set)
     undone: set[str] = field(default_factory=set)
+    counted: set[SubjectId] = field(default_factory=set)
+    approved: dict[str, str] = field(default_factory=dict)
+    granted_at: dict[str, int] = field(default_factory=dict)
+    stopped_at: dict[str, int] = field(default_factory=dict)
     unreadable: list[str] = field(default_factory=list)
     _by_subject: dict[SubjectId, tuple[BookEntry, ...]] = field(default_factory=dict)
     _owners: dict[Address, SubjectId] = field(default_factory=dict)
@@ -119,6 +125,10 @@ class ConsentBook:
         self.blocked |= acts.blocked
         self.buried |= acts.buried
         self.undone |= acts.undone
+        self.counted |= acts.counted
+        self.approved |= acts.approved
+        self.granted_at |= {consent: index for index, consent in acts.consents.items()}
+        self.stopped_at |= acts.stops
         for patient in unit.patients.everyone():
             if patient.enrolment is not None and acts.keys.get(patient.subject) == patient.enrolment:
                 self.enrolments[patient.subject] = patient.enrolment
@@ -138,21 +148,28 @@ class ConsentBook:
         for entry in unit.log.entries(read):
             read = entry.index + 1
             if not entry.body.startswith(_READ):
-                self._take(said(entry) or {}, granted, stopped)
+                self._take(entry.index, said(entry) or {}, granted, stopped)
         self._stop(stopped)
         unknown = [consent_id for consent_id in granted if consent_id not in self._subjects]
         new = [consent for consent in unit.consents.of_ids(unknown) if consent.subject not in self.blocked]
         self._open([replace(consent, stopped=consent.stopped or consent.id in stopped) for consent in new])
         self._read = read  # last: what could not be taken up is read again, above all a stop
 
-    def _take(self, body: Mapping[str, Any], granted: list[str], stopped: set[str]) -> None:
+    def _take(self, index: int, body: Mapping[str, Any], granted: list[str], stopped: set[str]) -> None:
         action, verdict, subject = body.get("action"), body.get("verdict"), SubjectId(str(body.get("subject", "")))
+        consent = str(body.get("consent", ""))
         if (action, verdict) == (Action.GRANT, PERMIT):
-            granted.append(str(body.get("consent", "")))
+            granted.append(consent)
+            self.granted_at[consent] = index
         elif action == Action.GRANT and verdict in UNDONE:
-            self.undone.add(str(body.get("consent", "")))
+            self.undone.add(consent)
         elif (action, verdict) == (Action.STOP, "STOPPED"):
-            stopped.add(str(body.get("consent", "")))
+            stopped.add(consent)
+            self.stopped_at.setdefault(consent, index)
+        elif action == Action.PREFER:
+            (self.counted.add if verdict == COUNTED else self.counted.discard)(subject)
+        elif action == Action.APPROVE:
+            self.approved[str(body.get("study", ""))] = approved_definition(body)
         elif (action, verdict) == (Action.ENROL, "KEY"):
             self.enrolments.setdefault(subject, enrolment_key(body))
         elif (action, verdict) == (Action.ERASE, "BLOCKED"):
@@ -261,6 +278,7 @@ class ConsentBook:
     def forget(self, subject: SubjectId) -> None:
         """Drop all that joins a subject to the chain."""
         self.blocked.add(subject)
+        self.counted.discard(subject)
         self.enrolments.pop(subject, None)
         for entry in self._by_subject.pop(subject, ()):
             self._owners.pop(entry.patient, None)

@@ -213,6 +213,8 @@ class Erasures:
         subject = erasure.subject
         self.stops.append([Mark(MarkKind.SHRED, self._now(), subject)])
         unit.consents.drop(subject)
+        unit.accounts.forget(subject)
+        unit.sessions.end_all(subject)
         self.vault.shred(unit.connection, [subject])
         self._note(unit, subject, ErasureState.KEY_DELETED, erasure.by, epoch=self.vault.keys.epoch)
 

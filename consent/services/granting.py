@@ -5,7 +5,7 @@ import hmac
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import groupby
 from typing import Final
 
@@ -19,6 +19,7 @@ from consent.domain.stop_list import Mark, MarkKind
 from consent.domain.terms import SubjectId, Terms
 from consent.domain.typed_data import Address
 from consent.ports import Errand, OutboxItem, StopList, Store, StoredConsent, Unit
+from consent.services.acts import said
 from consent.services.book import LABEL, REVOCATION_LABEL, BookEntry, ConsentBook, SignedConsent
 from consent.services.log import Log
 from consent.services.outbox import OpenOutbox, Outbox
@@ -158,6 +159,14 @@ class Granting:
             time = int(now.timestamp())
             self.stops.append([Mark(MarkKind.STOP, time, subject, entry.id) for entry in stopping])
         return list(zip(stopping, placed, strict=True))
+
+    def stop_receipt_of(self, unit: Unit, subject: SubjectId, stopped: BookEntry, index: int) -> Receipt:
+        """Return the receipt of a stop again, from its entry at `index`."""
+        [entry] = unit.log.entries(index, index + 1)
+        told = said(entry) or {}
+        return self._stop_receipt(
+            subject, stopped, str(told["actor"]), entry, datetime.fromtimestamp(told["time"], UTC)
+        )
 
     def catch_up(self) -> None:
         """Take into the book what is committed; another process's acts too."""

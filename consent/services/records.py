@@ -189,20 +189,23 @@ class Records:
 
         Raises `EnrolmentKeyError` for a subject who is not enrolled, is blocked, or has a key.
         """
+        with self.store.begin() as unit:
+            self.enrol_keys_within(unit, keys, now)
+        with self.store.reading() as unit:
+            self.book.follow(unit)
+
+    def enrol_keys_within(self, unit: Unit, keys: Mapping[SubjectId, Address], now: datetime) -> None:
+        """Do so in the caller's transaction, which writes."""
+        self.book.follow(unit)
+        keyless = {p.subject for p in unit.patients.everyone() if p.enrolment is None and not p.blocked}
+        if not keys.keys() <= keyless - self.book.blocked - self.book.enrolments.keys():
+            raise EnrolmentKeyError("a subject here is unknown, blocked or has an enrolment key already")
         entries = [
             Entry(int(now.timestamp()), "patient", Action.ENROL, "KEY", subject, facts={"key": key.hex()})
             for subject, key in keys.items()
         ]
-        with self.store.begin() as unit:
-            self.book.follow(unit)
-            keyless = {p.subject for p in unit.patients.everyone() if p.enrolment is None and not p.blocked}
-            open_to_keys = keyless - self.book.blocked
-            if not keys.keys() <= open_to_keys:
-                raise EnrolmentKeyError("a subject here is unknown, blocked or has an enrolment key already")
-            unit.patients.set_enrolment(keys)
-            self.log.append(unit, entries)
-        with self.store.reading() as unit:
-            self.book.follow(unit)
+        unit.patients.set_enrolment(keys)
+        self.log.append(unit, entries)
 
     def _found(self, unit: Unit, people: Iterable[Person]) -> _Found:
         """Say who each person is here; whoever shares an identifier with somebody is that somebody."""

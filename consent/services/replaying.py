@@ -116,6 +116,8 @@ class Replaying:
 
     def _shred(self, unit: Unit, subject: SubjectId, acts: Acts) -> None:
         unit.consents.drop(subject)
+        unit.accounts.forget(subject)
+        unit.sessions.end_all(subject)
         self.vault.shred(unit.connection, [subject])
         if subject in acts.buried:
             unit.patients.remove([subject])

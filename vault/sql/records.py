@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from enum import StrEnum
 from typing import Final, NamedTuple
 
-from sqlalchemy import Connection, bindparam, delete, select, update
+from sqlalchemy import Connection, bindparam, delete, func, select, update
 
 from vault.sql.batches import in_batches
 from vault.sql.statements import POSTGRESQL, driver_cursor, fetched
@@ -113,6 +113,13 @@ def current_records(connection: Connection, subjects: Sequence[str], categories:
     if connection.dialect.name == POSTGRESQL:
         return fetched(connection, _CURRENT_POSTGRESQL, [list(subjects), list(categories)])
     return fetched(connection, _CURRENT, [json.dumps(list(subjects)), json.dumps(list(categories))])
+
+
+def count_current(connection: Connection, subject: str) -> dict[str, int]:
+    """Return how many current records of each category one subject has."""
+    current = (vault_records.c.subject == subject) & (vault_records.c.state == State.CURRENT.value)
+    query = select(vault_records.c.category, func.count()).where(current).group_by(vault_records.c.category)
+    return {row[0]: row[1] for row in connection.execute(query)}
 
 
 def every_version(connection: Connection, subject: str, categories: Collection[str]) -> Iterator[SealedRecord]:

@@ -8,11 +8,13 @@ from functools import cached_property
 from sqlalchemy import Connection, Engine
 
 from consent.adapters.sql import engines
+from consent.adapters.sql.accounts import SqlAccounts
 from consent.adapters.sql.consents import SqlConsents, SqlPatients
 from consent.adapters.sql.jobs import SqlJobs
 from consent.adapters.sql.log import SqlAuditLog
 from consent.adapters.sql.outbox import SqlModelActs, SqlOutboxRows, SqlTransactions
 from consent.adapters.sql.projection import SqlProjection
+from consent.adapters.sql.sessions import SqlSessions
 from consent.adapters.sql.studies import SqlStudies
 
 
@@ -66,6 +68,16 @@ class SqlUnit:
     def jobs(self) -> SqlJobs:
         """What waits for a worker."""
         return SqlJobs(self.connection)
+
+    @cached_property
+    def sessions(self) -> SqlSessions:
+        """Who is signed in."""
+        return SqlSessions(self.connection)
+
+    @cached_property
+    def accounts(self) -> SqlAccounts:
+        """What people sign in with."""
+        return SqlAccounts(self.connection)
 
 
 @dataclass(frozen=True)

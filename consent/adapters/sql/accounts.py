@@ -1,0 +1,95 @@
+"""What patients sign in with, in SQL."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+from sqlalchemy import Connection, delete, insert, select, update
+
+from consent.adapters.sql.account_tables import contacts, credentials, declines, invitations, slots
+from consent.adapters.sql.upserts import insert_or_change, insert_or_leave
+from consent.domain.terms import SubjectId
+from consent.ports import Invitation, Passkey, StoredSlot
+
+
+@dataclass(frozen=True)
+class SqlAccounts:
+    """`Accounts` on one transaction."""
+
+    connection: Connection
+
+    def invite(self, invitation: Invitation) -> None:
+        """Store an invitation in the place of the subject's earlier one."""
+        self.uninvite(invitation.subject)
+        self.connection.execute(insert(invitations), asdict(invitation))
+
+    def invitation(self, digest: bytes) -> Invitation | None:
+        """Return an invitation, however old."""
+        row = self.connection.execute(select(invitations).where(invitations.c.digest == digest)).one_or_none()
+        return None if row is None else Invitation(**row._mapping)  # noqa: SLF001  # public API
+
+    def uninvite(self, subject: SubjectId) -> None:
+        """Delete a subject's invitation."""
+        self.connection.execute(delete(invitations).where(invitations.c.subject == subject))
+
+    def add_passkey(self, passkey: Passkey) -> None:
+        """Store a passkey."""
+        self.connection.execute(insert(credentials), asdict(passkey))
+
+    def passkey(self, credential: bytes) -> Passkey | None:
+        """Return a passkey by its credential's id."""
+        row = self.connection.execute(select(credentials).where(credentials.c.credential == credential)).one_or_none()
+        return None if row is None else Passkey(**row._mapping)  # noqa: SLF001  # public API
+
+    def passkeys(self, subject: SubjectId) -> Sequence[Passkey]:
+        """Return a subject's passkeys."""
+        query = select(credentials).where(credentials.c.subject == subject).order_by(credentials.c.credential)
+        return [Passkey(**row._mapping) for row in self.connection.execute(query)]  # noqa: SLF001  # public API
+
+    def count_passkey(self, credential: bytes, count: int) -> None:
+        """Store how often a passkey has signed."""
+        self.connection.execute(update(credentials).where(credentials.c.credential == credential).values(count=count))
+
+    def add_slots(self, new: Sequence[StoredSlot]) -> None:
+        """Store slots."""
+        if new:
+            self.connection.execute(insert(slots), [asdict(slot) for slot in new])
+
+    def slot(self, slot: bytes) -> StoredSlot | None:
+        """Return a slot by its id."""
+        row = self.connection.execute(select(slots).where(slots.c.id == slot)).one_or_none()
+        return None if row is None else StoredSlot(**row._mapping)  # noqa: SLF001  # public API
+
+    def slots(self, subject: SubjectId) -> Sequence[StoredSlot]:
+        """Return a subject's slots."""
+        query = select(slots).where(slots.c.subject == subject).order_by(slots.c.id)
+        return [StoredSlot(**row._mapping) for row in self.connection.execute(query)]  # noqa: SLF001  # public API
+
+    def set_contact(self, subject: SubjectId, mac: bytes | None) -> None:
+        """Store the keyed HMAC of a subject's address, in the place of an earlier one; None deletes that."""
+        if mac is None:
+            self.connection.execute(delete(contacts).where(contacts.c.subject == subject))
+        else:
+            insert_or_change(self.connection, contacts, [{"subject": subject, "mac": mac}], ("mac",))
+
+    def by_contact(self, mac: bytes) -> Sequence[SubjectId]:
+        """Return whose address this is."""
+        query = select(contacts.c.subject).where(contacts.c.mac == mac).order_by(contacts.c.subject)
+        return [SubjectId(subject) for subject in self.connection.scalars(query)]
+
+    def decline(self, subject: SubjectId, study: str) -> None:
+        """Store that a subject said no to a study."""
+        insert_or_leave(self.connection, declines, [{"subject": subject, "study": study}])
+
+    def declined(self, subject: SubjectId) -> frozenset[str]:
+        """Return the studies that a subject said no to."""
+        return frozenset(self.connection.scalars(select(declines.c.study).where(declines.c.subject == subject)))
+
+    def undecline(self, subject: SubjectId, study: str) -> None:
+        """Forget that a subject said no to a study."""
+        row = (declines.c.subject == subject) & (declines.c.study == study)
+        self.connection.execute(delete(declines).where(row))
+
+    def forget(self, subject: SubjectId) -> None:
+        """Delete everything of a subject."""
+        for table in (invitations, credentials, slots, contacts, declines):
+            self.connection.execute(delete(table).where(table.c.subject == subject))

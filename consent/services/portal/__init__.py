@@ -1,0 +1,1 @@
+"""What patients do in the portal: enrol, sign in, see who can use their records, allow, say no, stop."""

@@ -1,0 +1,141 @@
+"""What studies ask of a person who allowed being asked, and what the person chooses of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Final
+
+from consent.domain.data_use import DataUse, Outcome, match
+from consent.domain.decision import same
+from consent.domain.errors import ConsentError
+from consent.domain.study import Study
+from consent.domain.terms import Category, StudyReference, SubjectId, Terms, Window, month_end_after
+from consent.ports import Store, Unit
+from consent.services.book import ConsentBook
+from vault import Vault
+
+MONTHS: Final = (6, 12, 24, 36)
+"""For how many months a person can allow something; it ends with the month."""
+YEARS: Final = (1, 2, 5, 10)
+"""How many years of records a person can allow, if not all."""
+LANGUAGE: Final = "en"
+
+
+class ChoiceError(ConsentError):
+    """Something is left to choose, or was chosen that is not asked for; go back and choose again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a study asks of one person.
+
+    Attributes:
+        study: what it asks.
+        permission: the purpose that the person would allow.
+        counts: how many records of each category there are.
+        first: whether this is the first study that the person could allow anything, or its text changed since they did:
+            then the three questions come.
+    """
+
+    study: Study
+    permission: DataUse
+    counts: Mapping[Category, int]
+    first: bool
+
+    @property
+    def reference(self) -> StudyReference:
+        """Id, title and institution."""
+        return self.study.reference
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What a person chose.
+
+    Attributes:
+        categories: at least those that the study cannot do without.
+        years: how many years of records up to now, None for all.
+        months: one of `MONTHS`.
+    """
+
+    categories: frozenset[Category]
+    years: int | None
+    months: int
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """Requests of approved studies to people who allowed being asked."""
+
+    store: Store
+    vault: Vault
+    book: ConsentBook
+
+    def requests(self, subject: SubjectId, now: datetime) -> list[Request]:
+        """Return what is asked of a person and not answered, by the studies' ids."""
+        with self.store.reading() as unit:
+            self.book.follow(unit)
+            if subject not in self.book.counted:
+                return []
+            answered = unit.accounts.declined(subject) | self._running(subject, now)
+            waiting = sorted(self.book.approved.keys() - answered)
+            return [request for study in waiting if (request := self._request(unit, subject, study)) is not None]
+
+    def request(self, subject: SubjectId, study: str, now: datetime) -> Request | None:
+        """Return what one study asks of a person, also where they said no before; None where it asks nothing."""
+        with self.store.reading() as unit:
+            self.book.follow(unit)
+            asked = subject in self.book.counted and study not in self._running(subject, now)
+            return self._request(unit, subject, study) if asked and study in self.book.approved else None
+
+    def decline(self, subject: SubjectId, study: str) -> None:
+        """Say no: the study is told nothing, and the request goes away."""
+        with self.store.begin() as unit:
+            unit.accounts.decline(subject, study)
+
+    def terms(self, subject: SubjectId, request: Request, choice: Choice, now: datetime) -> Terms:
+        """Return what a person would sign; raise `ChoiceError`."""
+        study = request.study
+        if not study.required <= choice.categories <= study.required | study.optional:
+            raise ChoiceError("the study cannot work with this choice: tick what it needs, or say no")
+        if choice.months not in MONTHS or choice.years not in {None, *YEARS}:
+            raise ChoiceError("choose how long, and which years, from the list")
+        return Terms(
+            subject=subject,
+            study=study.reference,
+            data_use=request.permission,
+            operations=study.operations,
+            categories=choice.categories,
+            window=_window(choice.years, now.astimezone(UTC).date()),
+            expires=month_end_after(now, choice.months),
+            language=LANGUAGE,
+            text_hash=study.text_hash,
+        )
+
+    def _running(self, subject: SubjectId, now: datetime) -> frozenset[str]:
+        """Return the studies that have a consent of this person which nobody stopped and which lasts."""
+        undone = self.book.undone
+        lasting = [e for e in self.book.entries(subject) if not e.stopped and e.id not in undone]
+        return frozenset(entry.terms.study.id for entry in lasting if now < entry.terms.expires)
+
+    def _request(self, unit: Unit, subject: SubjectId, study_id: str) -> Request | None:
+        study = unit.studies.get(study_id)
+        if study is None or study.hash() != self.book.approved.get(study_id):
+            return None
+        permission = study.data_use  # placeholder until the narrowest permission is there
+        if match(permission, study.data_use, same).outcome is not Outcome.APPROVE:
+            return None
+        tally = self.vault.tally(unit.connection, subject)
+        counts = {c: tally.get(c.value, 0) for c in sorted(study.required | study.optional)}
+        return Request(study, permission, counts, self._is_first(subject, study))
+
+    def _is_first(self, subject: SubjectId, study: Study) -> bool:
+        """Say whether the person never allowed anything, or this study only under another text."""
+        entries = self.book.entries(subject)
+        texts = {entry.terms.text_hash for entry in entries if entry.terms.study.id == study.reference.id}
+        return not entries or (bool(texts) and study.text_hash not in texts)
+
+
+def _window(years: int | None, today: date) -> Window:
+    """Return the window of so many whole years before the first of this year's month, open at its end."""
+    return Window() if years is None else Window(start=date(today.year - years, today.month, 1))

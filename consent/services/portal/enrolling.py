@@ -1,0 +1,221 @@
+"""Enrolment: a code on paper lets somebody make the key of one person's wallet, once.
+
+The browser makes the wallet's seed, encrypts it for each way in, and proves that it holds the enrolment key. All of it
+comes in one request and is stored in one transaction: nobody is left with a key and a single way to it.
+"""
+
+import json
+import re
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from consent.domain import crockford
+from consent.domain.errors import ConsentError
+from consent.domain.hashing import sha256
+from consent.domain.sign_in import SignIn
+from consent.domain.terms import SubjectId
+from consent.domain.typed_data import Address
+from consent.ports import Invitation, Passkey, Passkeys, Store, StoredSlot, Unit
+from consent.services.book import ConsentBook
+from consent.services.records import EnrolmentKeyError, Records
+from vault import Part, Vault
+
+SLOT_LABEL: Final = "slot"
+CODE_CHARACTERS: Final = 20
+CODE_SECONDS: Final = 14 * 86400
+_CODE_BITS: Final = 5 * CODE_CHARACTERS
+_SLOT_FIELDS: Final = {"id": 64, "salt": 64, "nonce": 24, "ciphertext": 96}
+"""Hex digits of each field: 32 bytes, 32 bytes, 12 bytes, and 32 bytes with AES-GCM's tag of 16."""
+KEYED: Final = frozenset({"passkey", "passphrase"})
+RECOVERY: Final = "recovery"
+ARGON2ID: Final = {"memory": 19456, "passes": 2, "lanes": 1}
+"""Memory in KiB: OWASP's smallest for Argon2id (Password Storage Cheat Sheet), which an old phone can do."""
+
+
+class EnrolmentError(ConsentError):
+    """The code or the new key cannot be used, and nothing was stored; the message says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A wallet's seed as the browser encrypted it for one way in; every field but `kind` is lower-case hex.
+
+    Attributes:
+        kind: `passkey`, `passphrase` or `recovery`.
+        id: 64 digits, by which this way in finds it.
+        salt: 64 digits, of the key derivation.
+        nonce: 24 digits, of AES-256-GCM.
+        ciphertext: 96 digits: the 32-byte seed and the tag.
+    """
+
+    kind: str
+    id: str
+    salt: str
+    nonce: str
+    ciphertext: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the slot as JSON values, as the wallet reads it."""
+        parameters = ARGON2ID if self.kind == "passphrase" else {}
+        return {name: getattr(self, name) for name in self.__slots__} | {"parameters": parameters}
+
+    @classmethod
+    def from_json(cls, value: object) -> "Slot":
+        """Read what `to_json` writes; raise `EnrolmentError`."""
+        fields = value if isinstance(value, Mapping) else {}
+        kind = fields.get("kind")
+        sound = set(fields) == {*cls.__slots__, "parameters"} and kind in {*KEYED, RECOVERY}
+        if not sound or not all(_is_hex(fields[name], digits) for name, digits in _SLOT_FIELDS.items()):
+            raise EnrolmentError("the browser sent something else than a key: load the page anew and try once more")
+        slot = cls(*(str(fields[name]) for name in cls.__slots__))
+        if slot.to_json() != dict(fields):
+            raise EnrolmentError("the browser sent something else than a key: load the page anew and try once more")
+        return slot
+
+
+@dataclass(frozen=True, slots=True)
+class NewWallet:
+    """What a browser hands in at enrolment.
+
+    Attributes:
+        slots: two of them, one for the recovery code.
+        enrolment: the address of the enrolment key.
+        signature: by that key, over `SignIn` with the challenge, 64 bytes.
+        passkey: RegistrationResponseJSON, None without a passkey.
+    """
+
+    slots: tuple[Slot, ...]
+    enrolment: Address
+    signature: bytes
+    passkey: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolling:
+    """Invitations, and what comes of them; `origin` is the log's name."""
+
+    store: Store
+    vault: Vault
+    book: ConsentBook
+    records: Records
+    passkeys: Passkeys
+    origin: str
+
+    def invite(self, subject: SubjectId, now: datetime) -> str:
+        """Return a new code for somebody who is enrolled and has no key yet; it takes the place of an earlier one.
+
+        Raises `EnrolmentError`.
+        """
+        code = secrets.randbits(_CODE_BITS)
+        with self.store.begin() as unit:
+            self.book.follow(unit)
+            patient = unit.patients.get(subject)
+            if patient is None or patient.blocked or subject in self.book.blocked:
+                raise EnrolmentError("nobody such is enrolled here, or they asked to be erased: check who it is")
+            if subject in self.book.enrolments:
+                raise EnrolmentError("this person has a key already: they sign in with it or with the recovery code")
+            expires = int(now.timestamp()) + CODE_SECONDS
+            unit.accounts.invite(Invitation(_digest(code), subject, expires))
+        return crockford.written(code, CODE_CHARACTERS)
+
+    def invited(self, typed: str, now: datetime) -> SubjectId | None:
+        """Return who a typed code is for, None where it is none, was used or is too old."""
+        try:
+            digest = _digest(crockford.read(typed, CODE_CHARACTERS))
+        except crockford.MistypedCodeError:
+            return None
+        with self.store.reading() as unit:
+            self.book.follow(unit)
+            return self._invited(unit, digest, now)
+
+    def enrol(self, typed: str, wallet: NewWallet, challenge: bytes, now: datetime) -> SubjectId:
+        """Store a wallet's slots and passkey and the enrolment key, and use the code up; return whose it is.
+
+        Raises `EnrolmentError` or `InvalidPasskeyError`, having stored nothing.
+        """
+        _require_two_ways(wallet)
+        self._require_held(wallet, challenge)
+        checked = None if wallet.passkey is None else self.passkeys.created(wallet.passkey, challenge)
+        if checked and sha256(checked.credential).hex() not in {s.id for s in wallet.slots} and _has_passkey(wallet):
+            raise EnrolmentError("the key on this phone is another one than the one made: start again")
+        with self.store.begin() as unit:
+            self.book.follow(unit)
+            subject = self._invited(unit, _digest(crockford.read(typed, CODE_CHARACTERS)), now)
+            if subject is None:
+                raise EnrolmentError("this code was used, or is too old: ask the hospital for a new one")
+            try:
+                self.records.enrol_keys_within(unit, {subject: wallet.enrolment}, now)
+            except EnrolmentKeyError as error:
+                raise EnrolmentError("there is a key for you already: sign in with it") from error
+            unit.accounts.uninvite(subject)
+            unit.accounts.add_slots(self._sealed(subject, wallet.slots))
+            if checked:
+                unit.accounts.add_passkey(Passkey(checked.credential, subject, checked.public_key, checked.count))
+        with self.store.reading() as unit:
+            self.book.follow(unit)
+        return subject
+
+    def slots(self, subject: SubjectId) -> list[Slot]:
+        """Return a person's slots; raises the vault's errors where keys cannot be had."""
+        with self.store.reading() as unit:
+            return [self._opened(stored) for stored in unit.accounts.slots(subject)]
+
+    def slot(self, slot: bytes) -> tuple[Slot, Address] | None:
+        """Return a slot by its 32-byte id, with the address of the enrolment key that it opens."""
+        with self.store.reading() as unit:
+            self.book.follow(unit)
+            stored = unit.accounts.slot(slot)
+            enrolment = None if stored is None else self.book.enrolments.get(stored.subject)
+            return None if stored is None or enrolment is None else (self._opened(stored), enrolment)
+
+    def _invited(self, unit: Unit, digest: bytes, now: datetime) -> SubjectId | None:
+        found = unit.accounts.invitation(digest)
+        if found is None or found.expires <= int(now.timestamp()):
+            return None
+        taken = found.subject in self.book.enrolments or found.subject in self.book.blocked
+        return None if taken else found.subject
+
+    def _require_held(self, wallet: NewWallet, challenge: bytes) -> None:
+        digest = SignIn(self.origin, challenge).digest(self.book.domain)
+        if self.book.recover(digest, wallet.signature) != wallet.enrolment:
+            raise EnrolmentError("the new key did not sign: load the page anew and try once more")
+        if wallet.enrolment in self.book.enrolments.values():
+            raise EnrolmentError("this key is somebody's already: load the page anew and make another")
+
+    def _sealed(self, subject: SubjectId, slots: Sequence[Slot]) -> list[StoredSlot]:
+        ids = [bytes.fromhex(slot.id) for slot in slots]
+        contents = [json.dumps(slot.to_json()).encode() for slot in slots]
+        parts = [Part(subject, content, slot) for content, slot in zip(contents, ids, strict=True)]
+        sealed = self.vault.seal_all(SLOT_LABEL, parts)
+        return [
+            StoredSlot(slot_id, subject, slot.kind, content)
+            for slot_id, slot, content in zip(ids, slots, sealed, strict=True)
+        ]
+
+    def _opened(self, stored: StoredSlot) -> Slot:
+        [opened] = self.vault.unseal_all(SLOT_LABEL, [Part(stored.subject, stored.sealed, stored.id)])
+        return Slot.from_json(json.loads(opened))
+
+
+def _digest(code: int) -> bytes:
+    """Return the SHA-256 of a code: with 100 random bits there is nothing to guess from it."""
+    return sha256(code.to_bytes(_CODE_BITS // 8 + 1, "big"))
+
+
+def _require_two_ways(wallet: NewWallet) -> None:
+    kinds = [slot.kind for slot in wallet.slots]
+    if len(kinds) != 2 or RECOVERY not in kinds or not KEYED & set(kinds):  # noqa: PLR2004  # a key, and the way back
+        raise EnrolmentError("two ways in are needed, a key and a recovery code: load the page anew and make both")
+    if "passkey" in kinds and wallet.passkey is None:
+        raise EnrolmentError("the key of this phone is missing: load the page anew and try once more")
+
+
+def _has_passkey(wallet: NewWallet) -> bool:
+    return any(slot.kind == "passkey" for slot in wallet.slots)
+
+
+def _is_hex(value: object, digits: int) -> bool:
+    return isinstance(value, str) and re.fullmatch(f"[0-9a-f]{{{digits}}}", value) is not None

@@ -1,0 +1,126 @@
+"""Signing in: with a passkey, with the enrolment key, or with a mailed code, which lets one stop and nothing else."""
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+from consent.domain import crockford
+from consent.domain.errors import ConsentError
+from consent.domain.hashing import Json
+from consent.domain.sign_in import SignIn
+from consent.domain.terms import SubjectId
+from consent.ports import Passkeys, Store
+from consent.services.book import ConsentBook
+
+CODE_CHARACTERS: Final = 8
+CODE_SECONDS: Final = 900
+TRIES: Final = 5
+"""A mailed code of 40 random bits dies after so many wrong ones."""
+
+
+class SignInError(ConsentError):
+    """This does not sign anybody in; try once more, or take another way."""
+
+
+@dataclass(frozen=True, slots=True)
+class MailedCode:
+    """A code that was mailed, as the session that asked for it remembers it.
+
+    Attributes:
+        digest: SHA-256 of the code, hex.
+        subject: whom it signs in; empty where nobody has the address, and then no code does.
+        expires: Unix seconds.
+        tries: how many wrong ones are left.
+    """
+
+    digest: str
+    subject: str
+    expires: int
+    tries: int = TRIES
+
+    def to_json(self) -> dict[str, Json]:
+        """Return what is remembered."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+@dataclass(frozen=True, slots=True)
+class SigningIn:
+    """Says who somebody is; `origin` is the log's name, `contact_key` 32 bytes that key the HMAC of mail addresses."""
+
+    store: Store
+    book: ConsentBook
+    passkeys: Passkeys
+    origin: str
+    contact_key: bytes = field(repr=False)
+
+    def by_passkey(self, answer: Mapping[str, Any], challenge: bytes) -> SubjectId:
+        """Return whose passkey answered the challenge; raise `InvalidPasskeyError` or `SignInError`."""
+        credential = self.passkeys.credential(answer)
+        with self.store.begin() as unit:
+            self.book.follow(unit)
+            known = unit.accounts.passkey(credential)
+            if known is None:
+                raise SignInError("this key is not known here: use another, or your recovery code")
+            count = self.passkeys.used(answer, challenge, known.public_key, known.count)
+            unit.accounts.count_passkey(credential, count)
+        return self._living(known.subject)
+
+    def by_key(self, signature: bytes, challenge: bytes) -> SubjectId:
+        """Return whose enrolment key signed the challenge; raise `SignInError`."""
+        with self.store.reading() as unit:
+            self.book.follow(unit)
+        signer = self.book.recover(SignIn(self.origin, challenge).digest(self.book.domain), signature)
+        found = next((s for s, key in self.book.enrolments.items() if signer is not None and key == signer), None)
+        if found is None:
+            raise SignInError("this code opens nobody's records here: compare it with the paper")
+        return self._living(found)
+
+    def credentials(self, subject: SubjectId) -> list[bytes]:
+        """Return the ids of a person's passkeys."""
+        with self.store.reading() as unit:
+            return [passkey.credential for passkey in unit.accounts.passkeys(subject)]
+
+    def set_contact(self, subject: SubjectId, address: str) -> None:
+        """Take codes for stopping at this mail address, which itself is not kept; an empty one takes none."""
+        with self.store.begin() as unit:
+            unit.accounts.set_contact(subject, self._mac(address) if address.strip() else None)
+
+    def mailed_code(self, address: str, now: datetime) -> tuple[MailedCode, str]:
+        """Return what to remember and the code to mail; the code is empty where nobody here has the address.
+
+        Where a family shares an address, nobody can be told apart by it, and it signs nobody in.
+        """
+        with self.store.reading() as unit:
+            found = unit.accounts.by_contact(self._mac(address))
+        code = secrets.randbits(5 * CODE_CHARACTERS)
+        known = len(found) == 1
+        expires = int(now.timestamp()) + CODE_SECONDS
+        remembered = MailedCode(_digest(code), found[0] if known else "", expires)
+        return remembered, crockford.written(code, CODE_CHARACTERS) if known else ""
+
+    def by_mailed_code(self, typed: str, remembered: MailedCode, now: datetime) -> SubjectId:
+        """Return whom a typed code signs in; raise `SignInError`: then one try fewer is left."""
+        try:
+            digest = _digest(crockford.read(typed, CODE_CHARACTERS))
+        except crockford.MistypedCodeError:
+            digest = ""
+        alive = remembered.tries > 0 and int(now.timestamp()) < remembered.expires
+        if not (alive and remembered.subject and hmac.compare_digest(digest, remembered.digest)):
+            raise SignInError("this is not the newest code, or it is too old: ask for a new one")
+        return self._living(SubjectId(remembered.subject))
+
+    def _living(self, subject: SubjectId) -> SubjectId:
+        if subject in self.book.blocked:
+            raise SignInError("your records are being erased, so nobody can sign in: call us if this is wrong")
+        return subject
+
+    def _mac(self, address: str) -> bytes:
+        return hmac.new(self.contact_key, address.strip().lower().encode(), hashlib.sha256).digest()
+
+
+def _digest(code: int) -> str:
+    return hashlib.sha256(code.to_bytes(5, "big")).hexdigest()
