@@ -19,6 +19,12 @@
 | `CONSENTRY_RELEASE_CHANGES` | after how many people left a study's release it is trained anew (10) |
 | `CONSENTRY_RELEASE_DAYS` | how many days after the first of them left it is trained anew all the same (30) |
 | `CONSENTRY_CONFIRMATIONS` | after how many blocks one is final there; unset, what the node itself calls finalized |
+| `CONSENTRY_PORTAL` | the portal's origin, `https://host[:port]`; unset, `http://localhost` at the web's port |
+| `CONSENTRY_SIGNING` | where patients sign, on a host of its own; unset, `http://sign.localhost` at the web's port |
+| `CONSENTRY_TELEPHONE` | the number that every page of the portal shows; an `https` portal must have one |
+| `CONSENTRY_SMTP` | the mail server, `smtp://user:password@host:port` or `smtps://…`; unset, letters lie in HOME/mail |
+| `CONSENTRY_MAIL_FROM` | the address from which the installation writes |
+| `CONSENTRY_PROXIES` | how many reverse proxies stand in front of the web and are believed (0) |
 """
 
 import os
@@ -29,6 +35,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from consent.domain.errors import ConsentError
+from consent.domain.mail import HOST, InvalidMailError, MailServer, address_host
 from consent.domain.publication import LONGEST_WINDOW
 
 
@@ -108,6 +115,62 @@ class Settings:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class WebSettings:
+    """Where the portal is, and how it reaches people. Nothing here opens a record.
+
+    Attributes:
+        portal: the portal's origin as browsers write it: `scheme://host[:port]`, without the scheme's own port.
+        signing: the origin that has the wallet's script, on a host that the portal cannot speak for.
+        telephone: for every page; empty in development only.
+        smtp: the mail server's URL, which may hold a password and is never repeated; empty: letters lie in a folder.
+        mail_from: from whom letters come.
+        proxies: how many reverse proxies add to X-Forwarded-For.
+    """
+
+    portal: str
+    signing: str
+    telephone: str = ""
+    smtp: str = field(default="", repr=False)
+    mail_from: str = ""
+    proxies: int = 0
+
+    @classmethod
+    def read(cls, port: int = 8000, environment: Mapping[str, str] = os.environ) -> Self:
+        """Read the web's settings, for a process that needs no secret but these; raise `SettingsError`."""
+        settings = cls(
+            portal=_origin(environment, "CONSENTRY_PORTAL", f"http://localhost:{port}"),
+            signing=_origin(environment, "CONSENTRY_SIGNING", f"http://sign.localhost:{port}"),
+            telephone=_telephone(environment),
+            smtp=_smtp(environment),
+            mail_from=_mail_from(environment),
+            proxies=_whole(environment, "CONSENTRY_PROXIES", 0, 10),
+        )
+        settings._require_apart()
+        if settings.portal.startswith("https:") and not settings.telephone:
+            raise SettingsError("CONSENTRY_TELEPHONE is missing: patients of an https portal need a number to ring")
+        return settings
+
+    @property
+    def portal_host(self) -> str:
+        """The portal's host, without its port."""
+        return _host(self.portal)
+
+    @property
+    def signing_host(self) -> str:
+        """The host on which patients sign: the passkeys' rpId (WebAuthn, section 5.1.2)."""
+        return _host(self.signing)
+
+    def _require_apart(self) -> None:
+        if self.portal_host == self.signing_host:
+            raise SettingsError("CONSENTRY_PORTAL and CONSENTRY_SIGNING are one host: name two, so that scripts differ")
+        if self.portal_host.endswith(f".{self.signing_host}"):
+            # A page may use the passkeys of any domain above its own: the portal's would be those of signing.
+            raise SettingsError("CONSENTRY_SIGNING is a domain above CONSENTRY_PORTAL: name one beside or below it")
+        if self.portal.split(":")[0] != self.signing.split(":")[0]:
+            raise SettingsError("CONSENTRY_PORTAL and CONSENTRY_SIGNING are both https, or both http in development")
+
+
 def max_staleness(environment: Mapping[str, str] = os.environ) -> int:
     """Return `CONSENTRY_MAX_STALENESS`, for a process that needs no secret."""
     return _whole(environment, "CONSENTRY_MAX_STALENESS", 120)
@@ -133,6 +196,52 @@ def _rpc(environment: Mapping[str, str]) -> str:
     if url and not url.startswith(("http://", "https://")):
         raise SettingsError("CONSENTRY_RPC is an http or https URL: correct it")
     return url
+
+
+def _origin(environment: Mapping[str, str], name: str, default: str) -> str:
+    """Return an origin as browsers write it (RFC 6454, section 6.2); passkeys need a name, so no address of numbers."""
+    found = re.fullmatch(rf"(https?)://({HOST})(?::([0-9]{{1,5}}))?", (environment.get(name) or default).lower())
+    if found is None or not 0 < int(found[3] or 1) < 2**16 or found[2].split(".")[-1].isdecimal():
+        raise SettingsError(f"{name} is https://name or https://name:port, and nothing behind it: correct it")
+    scheme, host, port = found.groups()
+    if scheme == "http" and f".{host}".rpartition(".")[2] != "localhost":
+        raise SettingsError(f"{name} must be https: only localhost, and names that end with .localhost, do without")
+    own = {"http": 80, "https": 443}[scheme]
+    return f"{scheme}://{host}" if port is None or int(port) == own else f"{scheme}://{host}:{int(port)}"
+
+
+def _host(origin: str) -> str:
+    return origin.partition("://")[2].partition(":")[0]
+
+
+def _telephone(environment: Mapping[str, str]) -> str:
+    number = environment.get("CONSENTRY_TELEPHONE", "").strip()
+    if number and not re.fullmatch(r"[+(]?[0-9][0-9 ()/.-]{2,38}", number):
+        raise SettingsError("CONSENTRY_TELEPHONE is a number such as +1 555 010 0199: correct it")
+    return number
+
+
+def _smtp(environment: Mapping[str, str]) -> str:
+    """Return the mail server's URL, which may hold a password and so is never repeated."""
+    url = environment.get("CONSENTRY_SMTP", "")
+    try:
+        if url:
+            MailServer.parse(url)
+    except InvalidMailError as error:
+        raise SettingsError(f"CONSENTRY_SMTP: {error}") from error
+    if url and not environment.get("CONSENTRY_MAIL_FROM"):
+        raise SettingsError("CONSENTRY_MAIL_FROM is missing: name the address from which letters come")
+    return url
+
+
+def _mail_from(environment: Mapping[str, str]) -> str:
+    address = environment.get("CONSENTRY_MAIL_FROM", "")
+    try:
+        if address:
+            address_host(address)
+    except InvalidMailError as error:
+        raise SettingsError(f"CONSENTRY_MAIL_FROM: {error}") from error
+    return address
 
 
 def _database(environment: Mapping[str, str], name: str) -> str:

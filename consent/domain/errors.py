@@ -51,3 +51,7 @@ class LeaseLostError(JobError):
 
 class JobCancelledError(JobError):
     """Somebody asked that this job end; keep nothing of its result."""
+
+
+class PostError(ConsentError):
+    """The mail was not taken and nothing was sent; try again later, or see to the mail server."""
