@@ -35,6 +35,7 @@ from consent.ports.outbox import (
     Transactions,
 )
 from consent.ports.passkeys import CheckedPasskey, InvalidPasskeyError, Passkeys
+from consent.ports.post import Post
 from consent.ports.projection import (
     KeptBlock,
     Key,
@@ -98,6 +99,7 @@ __all__ = [
     "Passkeys",
     "Patient",
     "Patients",
+    "Post",
     "Progress",
     "ProjectedGrant",
     "ProjectedModel",
