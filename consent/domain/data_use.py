@@ -9,7 +9,7 @@ is per patient. The matcher knows no ontology: `is_a(x, ancestor)` is passed in.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Final
 
@@ -129,6 +129,28 @@ def match(permitted: DataUse, requested: DataUse, is_a: IsA) -> Match:
     if permitted.other:
         return _abstain("the patient", permitted.other)
     return Match(Outcome.APPROVE, tuple(f"{each.asked} is permitted" for each in conditions))
+
+
+def permission_for(requested: DataUse) -> DataUse:
+    """Return the narrowest permission under which `match` approves `requested`: what patients are asked to agree to.
+
+    Whatever the study does not ask stays forbidden: making money, building new methods. A study that asks for methods
+    development only could rest on any research; it gets health research, so that patients permit no more than that.
+
+    Raises `InvalidDataUseError` where no permission can do, because a person would have to look each time.
+    """
+    if requested.other:
+        raise InvalidDataUseError(f"no machine decides {', '.join(sorted(requested.other))}: leave it out")
+    for_profit = requested.non_profit_only is False
+    if not (_names_purpose(requested) or for_profit):
+        raise InvalidDataUseError("the purpose names no research: say what the study is for")
+    if requested.general_use or not _names_purpose(requested):
+        named = DataUse(general_use=True)
+    else:
+        health = requested.health_research or not _names_research(requested)
+        diseases = frozenset[str]() if health else requested.diseases
+        named = DataUse(health_research=health, diseases=diseases, ancestry=requested.ancestry)
+    return replace(named, methods=not requested.methods, non_profit_only=not for_profit)
 
 
 def _abstain(speaker: str, names: frozenset[str]) -> Match:

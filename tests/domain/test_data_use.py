@@ -1,14 +1,16 @@
 """Purposes: the whole table of who may do what, the sentences that patients read, and their one JSON."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from consent.domain.data_use import DataUse, InvalidDataUseError, Outcome, match
+from consent.domain.data_use import DataUse, InvalidDataUseError, Outcome, match, permission_for
+from consent.domain.decision import same
 from consent.domain.hashing import canonical_json
 
 Junk = Any  # what a stranger may send
@@ -26,6 +28,7 @@ data_uses = st.builds(
     non_profit_only=st.sampled_from([True, False, None]),
     other=names,
 )
+plain_uses = data_uses.map(lambda use: replace(use, other=frozenset()))
 
 
 def _is_a(disease: str, ancestor: str) -> bool:
@@ -121,6 +124,56 @@ def test_a_sentence_is_one_line_and_ends_once(use: DataUse) -> None:
     assert sentence.isprintable()
     assert sentence.endswith(".")
     assert sentence.count(".") == 1
+
+
+@given(plain_uses)
+def test_what_a_study_asks_for_is_approved_under_the_permission_for_it(requested: DataUse) -> None:
+    assume(requested != DataUse(non_profit_only=requested.non_profit_only) or requested.non_profit_only is False)
+    assert match(permission_for(requested), requested, same).outcome is Outcome.APPROVE
+
+
+@given(plain_uses, plain_uses, plain_uses)
+def test_no_narrower_permission_would_do(requested: DataUse, permitted: DataUse, another: DataUse) -> None:
+    assume(requested.general_use or requested.health_research or requested.ancestry or requested.diseases)
+    assume(match(permitted, requested, same).outcome is Outcome.APPROVE)
+    if match(permission_for(requested), another, same).outcome is Outcome.APPROVE:
+        assert match(permitted, another, same).outcome is Outcome.APPROVE
+
+
+@pytest.mark.parametrize(
+    ("requested", "permission"),
+    [
+        (
+            DataUse(health_research=True),
+            "To learn about health and disease, but never to make money and never to build new research methods.",
+        ),
+        (
+            DataUse(diseases=frozenset({"MONDO:0005148"}), non_profit_only=False, methods=True),
+            "To learn about type 2 diabetes.",
+        ),
+        (DataUse(non_profit_only=False), "For any kind of research, but never to build new research methods."),
+        (DataUse(methods=True), "To learn about health and disease, but never to make money."),
+        (
+            DataUse(general_use=True, ancestry=True, diseases=frozenset({"gout"}), methods=True),
+            "For any kind of research, but never to make money.",
+        ),
+    ],
+)
+def test_patients_are_asked_for_no_more_than_the_study_asks(requested: DataUse, permission: str) -> None:
+    assert permission_for(requested).sentence() == permission
+
+
+@pytest.mark.parametrize(
+    ("requested", "told"),
+    [
+        (DataUse(), "names no research"),
+        (DataUse(non_profit_only=True), "names no research"),
+        (DataUse(general_use=True, other=frozenset({"PUB", "IRB"})), "IRB, PUB"),
+    ],
+)
+def test_no_permission_covers_what_a_person_would_have_to_look_at(requested: DataUse, told: str) -> None:
+    with pytest.raises(InvalidDataUseError, match=told):
+        permission_for(requested)
 
 
 MALFORMED: Final = [
