@@ -82,6 +82,11 @@ def require_rendered(terms: Terms, details: Details) -> None:
         )
 
 
+def category_words(categories: Iterable[Category]) -> str:
+    """Return what people read for categories, of which there is at least one."""
+    return _listed(_CATEGORY_WORDS[category] for category in sorted(categories))
+
+
 _CATEGORY_WORDS: Final = {
     Category.DEMOGRAPHICS: "age and sex",
     Category.VITAL_SIGNS: "vital signs",
@@ -124,7 +129,7 @@ _OPERATION_WORDS: Final = {
 
 
 def _what(terms: Terms) -> str:
-    categories = _listed(_CATEGORY_WORDS[category] for category in sorted(terms.categories))
+    categories = category_words(terms.categories)
     operations = _listed(_OPERATION_WORDS[operation] for operation in Operation if operation in terms.operations)
     return f"They may use my {categories}{_window(terms.window)} to {operations}."
 

@@ -16,8 +16,15 @@ class InvalidStudyError(ConsentError):
     """The study cannot be registered as it stands; the message says which part to change."""
 
 
+class StudyRefusedError(InvalidStudyError):
+    """Nobody may have this studied here, or a study has its id already; the message says which."""
+
+
 FORBIDDEN_USES: Final = frozenset({"insurance", "employment", "advertising", "re-identification"})
 """Purposes that cannot be registered, whoever would agree to them."""
+TEXT_LIMIT: Final = 4000
+"""Characters of the plain text: some three pages, which is more than people read."""
+_ETHICS_LIMIT: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +33,8 @@ class Study:
 
     Attributes:
         reference: id, title and institution, as patients see them.
-        text: the plain text that patients read; its SHA-256 is in their terms.
+        text: the plain text that patients read; its SHA-256 is in their terms. Lines of printable characters, so that
+            nothing in it can change how the rest looks.
         data_use: the purpose (GA4GH DUO); what needs a person's eye stands in `data_use.other`.
         operations: what it wants to do.
         required: categories without which a person's records are of no use to it.
@@ -52,9 +60,16 @@ class Study:
     def __post_init__(self) -> None:
         forbidden = FORBIDDEN_USES & {use.strip().lower() for use in self.data_use.other}
         if forbidden:
-            raise InvalidStudyError(f"{min(forbidden)} is no purpose that a study can have here")
+            raise StudyRefusedError(f"{min(forbidden)} is no purpose that a study can have here")
         if not self.text.strip() or not self.ethics.strip():
             raise InvalidStudyError("a study needs its plain text and its ethics reference")
+        if len(self.text) > TEXT_LIMIT or not all(line.isprintable() for line in self.text.split("\n")):
+            raise InvalidStudyError(
+                f"a study's text is at most {TEXT_LIMIT:,} printable characters in lines: "
+                "no tabs, and no marks that turn the direction of writing"
+            )
+        if len(self.ethics) > _ETHICS_LIMIT or not self.ethics.isprintable():
+            raise InvalidStudyError(f"an ethics reference is one line of 1 to {_ETHICS_LIMIT} printable characters")
         if not self.operations or not self.required or self.required & self.optional:
             raise InvalidStudyError(
                 "a study names operations and required categories; a category is required or optional"

@@ -176,6 +176,9 @@ class Studies(Protocol):
     def get(self, study: str) -> Study | None:
         """Return a study by its id."""
 
+    def everything(self) -> Sequence[Study]:
+        """Return all studies in the order of their ids."""
+
     def add_release(self, release: StoredRelease, openings: Sequence[StoredOpening]) -> None:
         """Store a model with its manifest and the sealed openings of its leaves."""
 

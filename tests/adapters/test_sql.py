@@ -207,8 +207,10 @@ def test_a_study_goes_round(store: SqlStore) -> None:
     with store.begin() as unit:
         assert unit.studies.get("kidneys") is None
         unit.studies.add(STUDY)
+        unit.studies.add(replace(STUDY, reference=replace(STUDY.reference, id="hearts")))
     with store.reading() as unit:
         assert unit.studies.get("kidneys") == STUDY
+        assert [study.reference.id for study in unit.studies.everything()] == ["hearts", "kidneys"]
 
 
 def test_a_file_that_is_no_database_says_so(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from consent.domain.data_use import DataUse
 from consent.domain.errors import JobCancelledError, LedgerRejectedError
 from consent.domain.hashing import Json
 from consent.domain.manifest import Manifest
-from consent.domain.study import InvalidStudyError, Study, protocol
+from consent.domain.study import Study, StudyRefusedError, protocol
 from consent.domain.terms import Category, SubjectId, Window
 from consent.ports import ModelStatus, Registration, Revocations, StatusChange, StoredRelease, Unit
 from consent.services.auditing import audit_chain, audit_release, rows_without_consent
@@ -270,8 +270,19 @@ def test_a_dictionary_that_needs_what_the_study_never_asked_for_gives_no_model(h
 
 def test_a_study_id_is_taken_once(house: House) -> None:
     before = house.state()
-    with pytest.raises(InvalidStudyError):
+    with pytest.raises(StudyRefusedError, match="registered already"):
         house.open.registration.approve(replace(STUDY, text="Another text."), house.clock())
+    assert house.state() == before
+
+
+@pytest.mark.parametrize(
+    "use", [DataUse(), DataUse(health_research=True, other=frozenset({"IRB"}))], ids=["none", "IRB"]
+)
+def test_a_purpose_that_no_consent_could_cover_is_not_registered(house: House, use: DataUse) -> None:
+    asked = replace(STUDY, reference=replace(STUDY.reference, id="hearts"), data_use=use)
+    before = house.state()
+    with pytest.raises(StudyRefusedError, match="no consent could cover this study"):
+        house.open.registration.approve(asked, house.clock())
     assert house.state() == before
 
 

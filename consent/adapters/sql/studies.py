@@ -29,6 +29,11 @@ class SqlStudies:
         definition = self.connection.scalar(select(studies.c.definition).where(studies.c.id == study))
         return None if definition is None else Study.from_json(json.loads(definition))
 
+    def everything(self) -> Sequence[Study]:
+        """Return all studies in the order of their ids."""
+        definitions = self.connection.scalars(select(studies.c.definition).order_by(studies.c.id))
+        return [Study.from_json(json.loads(definition)) for definition in definitions]
+
     def add_release(self, release: StoredRelease, sealed: Sequence[StoredOpening]) -> None:
         """Store a model with its manifest and openings."""
         self.connection.execute(insert(releases), asdict(release))
