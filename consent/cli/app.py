@@ -13,7 +13,7 @@ PARTS: Final = {
     "Keep it well": ("doctor", "backup", "restore", "upgrade", "epoch", "rotate"),
     "Operators": ("operator", "approve"),
     "Predictions": ("predict", "aggregate"),
-    "Studies and audit": ("count", "train", "jobs", "cancel", "releases", "model", "verify"),
+    "Studies and audit": ("study", "count", "train", "jobs", "cancel", "releases", "model", "verify"),
 }
 """Every command, in the order in which `--help` lists them."""
 

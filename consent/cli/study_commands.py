@@ -1,4 +1,4 @@
-"""The commands about studies that ask for nothing to be trained: counts, releases and their review."""
+"""The commands about studies that ask for nothing to be trained: their approval, counts, releases and their review."""
 
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +11,48 @@ Study = Annotated[str, typer.Argument(help="The study's id.")]
 
 model_app = typer.Typer(help="One model of a study.", no_args_is_help=True)
 app.add_typer(model_app, name="model")
+study_app = typer.Typer(help="Studies: written, looked at as patients will, approved.", no_args_is_help=True)
+app.add_typer(study_app, name="study")
+StudyFile = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="The study, a TOML file.")]
+
+
+@study_app.command()
+def new(file: Annotated[Path, typer.Argument(help="A new file.")]) -> None:
+    """Write a study's file to fill in; each field is explained in it."""
+    from consent.cli.study_files import new as run
+
+    run(file)
+
+
+@study_app.command()
+def show(
+    file: StudyFile,
+    ethics: Annotated[str, typer.Option(help="Its ethics reference, where the file names none.")] = "",
+) -> None:
+    """Say what patients will read of a study and sign, and its hash; registers nothing."""
+    from consent.cli.study_files import show as run
+
+    run(file, ethics)
+
+
+@study_app.command()
+def approve(
+    home: Home,
+    file: StudyFile,
+    ethics: Annotated[str, typer.Option(help="The reference of the ethics committee's decision; it stays in the log.")],
+) -> None:
+    """Register a study as approved, for good, and print its id and hash. Patients can be asked from then on."""
+    from consent.cli.study_files import approve as run
+
+    run(home, file, ethics)
+
+
+@study_app.command(name="list")
+def list_(home: Home) -> None:
+    """List the studies: whether each is as it was approved, and how many releases it has."""
+    from consent.cli.study_files import show_all
+
+    show_all(home)
 
 
 @app.command()
