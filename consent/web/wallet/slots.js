@@ -25,10 +25,14 @@ const SALT_BYTES = 32;
 const NONCE_BYTES = 12;
 
 /** The slot does not open: a wrong passphrase or code, another passkey, or bytes that were changed. */
-export class WrongKeyError extends Error {}
+export class WrongKeyError extends Error {
+  sentence = "wrong-key";
+}
 
 /** The slot opens, and holds the seed of another person or of an earlier time. */
-export class OtherSeedError extends Error {}
+export class OtherSeedError extends Error {
+  sentence = "other-person";
+}
 
 /**
  * @param {Uint8Array} credentialId a passkey's rawId

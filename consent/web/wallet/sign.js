@@ -1,0 +1,105 @@
+/**
+ * The signing page: four sentences, Allow or not. What is signed is read back from where it is shown.
+ */
+
+import { sha256 } from "@noble/hashes/sha2.js";
+import { drawn, fromHex, toHex, utf8, wipe } from "./bytes.js";
+import { addressOf, consentKey, enrolmentKey, sign } from "./derive.js";
+import { openedByCode, openedByPassphrase, openedByTouch } from "./opening.js";
+import { MistakeError, attempt, element, leaveFor, when } from "./page.js";
+import { isOffered } from "./passkey.js";
+import { RefusedError, get, post } from "./requests.js";
+import { certificateDigest, grantDigest } from "./typed_data.js";
+
+const SENTENCES = ["who", "what", "why", "until"];
+const SALT_BYTES = 32;
+
+/** @type {any} what `/sign/act` says */
+let act;
+
+async function load() {
+  act = await get("/sign/act");
+  for (const name of SENTENCES) element(name).textContent = act.sentences[name];
+  showTechnicalDetails();
+  const usesKey = isOffered() && has("passkey");
+  element("other-ways").hidden = usesKey;
+  element("show-other-ways").hidden = !usesKey;
+  element("passphrase-field").hidden = !has("passphrase");
+  element("act").hidden = false;
+}
+
+function showTechnicalDetails() {
+  element("terms").textContent = act.terms;
+  element("terms-hash").textContent = toHex(sha256(utf8(act.terms)));
+  element("enrolment").textContent = act.enrolment;
+  element("contract").textContent = act.contract;
+  element("chain").textContent = String(act.chain_id);
+}
+
+function showOtherWays() {
+  element("other-ways").hidden = false;
+  element("show-other-ways").hidden = true;
+  const [first] = [element("passphrase"), element("code")].filter((field) => field.offsetParent !== null);
+  first.focus();
+}
+
+async function allow() {
+  const details = { ...shown(), terms: sha256(utf8(act.terms)), salt: drawn(SALT_BYTES) };
+  const seed = await openedAsChosen();
+  const body = signed(seed, details);
+  wipe(seed);
+  const { next } = await post("/sign", body);
+  for (const field of document.querySelectorAll("input")) field.value = "";
+  await leaveFor(next);
+}
+
+/**
+ * The sentences as the reader sees them: a page that a translator or an extension changed is not signed.
+ * @returns {{who: string, what: string, why: string, until: string}}
+ */
+function shown() {
+  const read = SENTENCES.map((name) => [name, element(name).textContent]);
+  if (read.some(([name, text]) => text !== act.sentences[name])) throw new MistakeError("page-changed");
+  return Object.fromEntries(read);
+}
+
+/** @returns {Promise<Uint8Array>} the seed, by what was typed, else by a touch */
+function openedAsChosen() {
+  const [passphrase, code] = [element("passphrase").value, element("code").value.trim()];
+  if (passphrase) return openedByPassphrase(passphrase, slotOf("passphrase").id, find);
+  if (code) return openedByCode(code, find);
+  if (isOffered() && has("passkey")) return openedByTouch(act.passkey_options, find);
+  throw new MistakeError("nothing-typed");
+}
+
+/** Sign with a key that is this consent's alone, and certify its address. */
+function signed(seed, details) {
+  const domain = { chainId: act.chain_id, contract: fromHex(act.contract) };
+  const [key, root] = [consentKey(seed, details.salt), enrolmentKey(seed)];
+  const patient = addressOf(key);
+  const signature = sign(grantDigest(domain, details, patient, act.expires, act.publish_by), key);
+  const certificate = sign(certificateDigest(domain, act.subject, patient), root);
+  wipe(key, root);
+  return { salt: toHex(details.salt), patient: toHex(patient), signature: toHex(signature), certificate: toHex(certificate) };
+}
+
+async function find(id) {
+  const slot = act.slots.find((one) => one.id === id);
+  if (!slot) throw new RefusedError("", 404);
+  return { slot, enrolment: act.enrolment };
+}
+
+function has(kind) {
+  return Boolean(slotOf(kind));
+}
+
+function slotOf(kind) {
+  return act.slots.find((slot) => slot.kind === kind);
+}
+
+when(element("show-other-ways"), showOtherWays);
+when(element("sign-form"), allow);
+when(element("load-again"), () => location.reload());
+attempt(load).then(() => {
+  element("load-again").hidden = Boolean(act);
+});

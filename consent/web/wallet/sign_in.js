@@ -1,0 +1,42 @@
+/**
+ * The sign-in page: a passkey, or the recovery code, or this browser's passphrase.
+ */
+
+import { wipe } from "./bytes.js";
+import { signedChallenge } from "./challenge.js";
+import { foundByServer, openedByCode, openedByPassphrase } from "./opening.js";
+import { element, leaveFor, when } from "./page.js";
+import { isOffered, signedIn } from "./passkey.js";
+import { rememberedSlot } from "./remembered.js";
+import { post } from "./requests.js";
+
+async function useKey() {
+  const credential = await signedIn(await post("/sign-in/options", {}));
+  await goOn("/sign-in/passkey", { credential });
+}
+
+async function useCode() {
+  await signInWith(await openedByCode(element("code").value, foundByServer));
+}
+
+async function usePassphrase() {
+  await signInWith(await openedByPassphrase(element("passphrase").value, rememberedSlot(), foundByServer));
+}
+
+async function signInWith(seed) {
+  const signature = await signedChallenge("/sign-in/challenge", seed);
+  wipe(seed);
+  await goOn("/sign-in/key", { signature });
+}
+
+async function goOn(path, body) {
+  const { next } = await post(path, body);
+  for (const field of document.querySelectorAll("input")) field.value = "";
+  await leaveFor(next);
+}
+
+element("key-section").hidden = !isOffered();
+element("passphrase-section").hidden = !rememberedSlot();
+when(element("use-key"), useKey);
+when(element("code-form"), useCode);
+when(element("passphrase-form"), usePassphrase);
