@@ -39,7 +39,7 @@ function showTechnicalDetails() {
 function showOtherWays() {
   element("other-ways").hidden = false;
   element("show-other-ways").hidden = true;
-  const [first] = [element("passphrase"), element("code")].filter((field) => field.offsetParent !== null);
+  const [first] = [element("passphrase"), element("code")].filter(isShown);
   first.focus();
 }
 
@@ -65,11 +65,20 @@ function shown() {
 
 /** @returns {Promise<Uint8Array>} the seed, by what was typed, else by a touch */
 function openedAsChosen() {
-  const [passphrase, code] = [element("passphrase").value, element("code").value.trim()];
+  const [passphrase, code] = [typedInto("passphrase"), typedInto("code")];
   if (passphrase) return openedByPassphrase(passphrase, slotOf("passphrase").id, find);
   if (code) return openedByCode(code, find);
   if (isOffered() && has("passkey")) return openedByTouch(act.passkey_options, find);
   throw new MistakeError("nothing-typed");
+}
+
+/** A browser may fill in a field that is not shown: that is nobody's choice. */
+function typedInto(id) {
+  return isShown(element(id)) ? element(id).value : "";
+}
+
+function isShown(field) {
+  return field.offsetParent !== null;
 }
 
 /** Sign with a key that is this consent's alone, and certify its address. */
