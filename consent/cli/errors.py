@@ -15,6 +15,7 @@ EXIT_CODES: Final = {
     "UnknownPatientError": NOT_FOUND,
     "UnknownConsentError": NOT_FOUND,
     "PreferenceError": REFUSED,
+    "EnrolmentError": REFUSED,
     "CountRefusedError": REFUSED,
     "ReleaseUnknownError": REFUSED,
     "ReviewError": REFUSED,

@@ -168,6 +168,19 @@ def lift(
 
 
 @app.command()
+def invite(
+    home: Home,
+    subject: Subject = "",
+    identifier: Identifier = "",
+    letter: Annotated[Path | None, typer.Option(help="Write a letter to print, with the code to scan.")] = None,
+) -> None:
+    """Give one person a code with which they enrol in the portal, once; it takes the place of an earlier one."""
+    from consent.cli.inviting import run
+
+    run(home, subject, identifier, letter)
+
+
+@app.command()
 def consents(home: Home, subject: Subject = "", identifier: Identifier = "") -> None:
     """List what one person allows, and how each consent stands."""
     from consent.cli.stops import show

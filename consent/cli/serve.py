@@ -2,31 +2,41 @@
 
 import socket
 import sys
+from collections.abc import Callable
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
+from typing import Final
 
-from flask import Flask
 from gunicorn.app.base import BaseApplication
 from rich.console import Console
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 import migrations
 from consent import wiring
 from consent.adapters.gunicorn_log import GunicornLog
 from consent.adapters.logging_json import configure
-from consent.adapters.sql import SqlStore, open_records
 from consent.adapters.sql.conditions import SqlConditions
 from consent.cli.supervise import Supervisor
 from consent.services.health import Health, Limits
-from consent.settings import Databases, SettingsError, max_staleness
-from consent.web import create_app
+from consent.settings import Settings, SettingsError, WebSettings
+from consent.web import LOCAL, create_app, create_signing_app
+from consent.web.turns import Wsgi, by_host
 from vault import open_keys
+
+PROCESSES: Final = 2
+THREADS: Final = 8
+"""In each process; they wait for slow browsers, what is between them takes turns (`consent.web.turns`)."""
 
 
 class LocalServer(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
-    """Serves one application on the loopback address; requests are not written to any log."""
+    """Serves an application on the loopback address; requests are not written to any log.
 
-    def __init__(self, app: Flask, port: int) -> None:
-        self._app = app
+    Each process makes an application of its own: open databases do not survive a fork.
+    """
+
+    def __init__(self, make: Callable[[], Wsgi], port: int) -> None:
+        self._make = make
         self._port = port
         super().__init__()
 
@@ -34,16 +44,17 @@ class LocalServer(BaseApplication):  # type: ignore[misc]  # gunicorn ships no t
         """Set what differs from gunicorn's defaults."""
         settings = {
             "bind": f"127.0.0.1:{self._port}",
-            "threads": 4,
+            "workers": PROCESSES,
+            "threads": THREADS,
             "loglevel": "warning",
             "logger_class": GunicornLog,
         }
         for name, value in settings.items():
             self.cfg.set(name, value)
 
-    def load(self) -> Flask:
-        """Return the application."""
-        return self._app
+    def load(self) -> Wsgi:
+        """Return the application of this process."""
+        return self._make()
 
 
 def _require_free(port: int) -> None:
@@ -66,22 +77,36 @@ def run(home: Path, port: int) -> None:
         "worker": [*shared, "worker", str(home)],
         "web": [*shared, "web", str(home), "--port", str(port)],
     }
-    at = f"http://127.0.0.1:{port}"
+    at = WebSettings.read(port).portal
     Console().print(f"{home} is served on {at}, its health on {at}/readyz (stop with Ctrl-C).", highlight=False)
     sys.exit(Supervisor(commands).run())
 
 
 def web(home: Path, port: int) -> None:
-    """Answer over HTTP on this machine until interrupted: the auditors' door, and how the deployment is."""
+    """Answer over HTTP on this machine until interrupted: the portal, the auditors' door, how the deployment is."""
     _require_free(port)
     configure("web")
-    places = wiring.Places(home, Databases.read())
-    identity = wiring.read_identity(places.public)
-    store = SqlStore(open_records(places.records, read_only=True))
-    schemas = {"records": partial(migrations.at_head, store.engine, "records")}
-    if not wiring.is_absent(places.keys):  # opening one that is not there would make it
-        schemas["keys"] = partial(migrations.at_head, open_keys(places.keys), "keys")
-    limits = Limits(head_age=max_staleness())
+    settings, origins = Settings.read(home), WebSettings.read(port)
+    with wiring.opened(settings):  # what is wrong is told here, once, and not by each process
+        pass
+    with ExitStack() as stack:
+        LocalServer(partial(_pages, settings, origins, stack), port).run()
+
+
+def _pages(settings: Settings, web: WebSettings, stack: ExitStack) -> Wsgi:
+    """Open the installation in one of the server's processes."""
+    installation = stack.enter_context(wiring.opened(settings))
+    places, store = installation.places, installation.store
+    room = wiring.portal_room(installation, web, settings.max_staleness)
+    schemas = {
+        "records": partial(migrations.at_head, store.engine, "records"),
+        "keys": partial(migrations.at_head, open_keys(places.keys), "keys"),
+    }
+    limits = Limits(head_age=settings.max_staleness)
     health = Health(SqlConditions(store), wiring.utc_now, places.root_key, schemas, limits)
-    with wiring.occupied(places):
-        LocalServer(create_app(store, identity.origin, identity.public_key, health), port).run()
+    log = installation.log
+    portal: Wsgi = create_app(store, log.origin, log.signer.public_key, health, room)
+    signing: Wsgi = create_signing_app(room)
+    if web.proxies:
+        portal, signing = (ProxyFix(app, x_for=web.proxies, x_proto=web.proxies) for app in (portal, signing))
+    return by_host({**dict.fromkeys(LOCAL, portal), web.portal_host: portal, web.signing_host: signing})

@@ -19,6 +19,7 @@ from analytics.apart import fit_apart
 from consent import wiring
 from consent.adapters.chain_store import require_unlocked
 from consent.adapters.fhir import read
+from consent.demo import portal
 from consent.demo.adversary import Adversary, copy_databases
 from consent.demo.choices import agrees, chosen_terms
 from consent.demo.narration import Narrator
@@ -106,6 +107,7 @@ def tell(home: Path, console: Console, patients: int | None = None) -> Story:
         story.second = _retrain(story, installation, stopped)
         _serve(story, installation)
         _erase(story, installation, stopped[0])
+        _leave(story, installation, stopped[1])
     _audit(story)
     story.summary["seconds"] = round(time.monotonic() - started, 1)
     return story
@@ -163,7 +165,8 @@ def _import(story: Story, installation: LedgerRoom, patients: int | None) -> Non
 def _enrol(story: Story, installation: LedgerRoom) -> None:
     """Step 2: each patient makes a key of their own; the operator stores its address only."""
     with story.narrator.step("Patients make their own keys") as telling:
-        story.cast.wallets = {subject: Wallet(subject) for subject in story.cast.identifiers}
+        new = portal.newcomer(story.cast.identifiers)
+        story.cast.wallets = {subject: Wallet(subject) for subject in story.cast.identifiers if subject != new}
         keys = {subject: wallet.enrolment_key.address for subject, wallet in story.cast.wallets.items()}
         installation.records.enrol_keys(keys, wiring.utc_now())
         installation.registration.approve(story.study, wiring.utc_now())
@@ -330,6 +333,14 @@ def _asked(story: Story, installation: LedgerRoom, subject: SubjectId) -> Reques
     now, nonce = int(wiring.utc_now().timestamp()), secrets.token_hex(16)
     request = SubjectRequest(RequestAction.ERASE, subject, installation.log.origin, now, nonce)
     return RequestFile(request, story.cast.wallets[subject].request(request, installation.domain))
+
+
+def _leave(story: Story, installation: LedgerRoom, stopped: SubjectId) -> None:
+    """Leave a portal behind that `make serve` opens: a study that asks, and people to sign in as."""
+    sharing = min(row.subject for row in _trained(story.second).rows)
+    wallets, new = story.cast.wallets, portal.newcomer(story.cast.identifiers)
+    portal.leave(installation, wallets[sharing], wallets[stopped], new)
+    _checkpoint(story, installation)
 
 
 def _audit(story: Story) -> None:

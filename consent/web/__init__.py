@@ -1,40 +1,90 @@
-"""What the installation shows over HTTP: the auditors' door to the log, and how the deployment is doing.
+"""What the installation shows over HTTP: the patients' portal, the auditors' door to the log, and how things are.
 
-Neither needs a secret or shows one.
+Two applications: `create_app` is the portal's origin, `create_signing_app` the one on which people sign.
 """
 
-from flask import Flask, Response
+from typing import Final
+
+from flask import Flask
+from flask_babel import Babel
+from flask_limiter import Limiter
+from flask_limiter.util import get_remote_address
+from flask_wtf import CSRFProtect
 
 from consent.ports import Store
 from consent.services.health import Health
+from consent.services.portal.sessions import SessionKind
 from consent.web.auditor import auditor_pages
+from consent.web.doors import DoorPages
+from consent.web.headers import secure
 from consent.web.health import health_pages
+from consent.web.home import HomePages
+from consent.web.problems import problem_pages
+from consent.web.requests import RequestPages
+from consent.web.room import PortalRoom
+from consent.web.session import PORTAL_COOKIE, SIGNING_COOKIE, RowSessions
+from consent.web.signing import SigningPages
+from consent.web.turns import LARGEST
+from consent.web.words import words
 
-SECURITY_HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'; "
-    "form-action 'none'",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cache-Control": "no-store",
-}
+LOCAL: Final = ["127.0.0.1", "localhost"]
 
 
-def create_app(store: Store, origin: str, public_key: bytes, health: Health | None = None) -> Flask:
-    """Return the web application over one installation's records database; `public_key` is the log's, 32 bytes.
+def create_app(
+    store: Store, origin: str, public_key: bytes, health: Health | None = None, room: PortalRoom | None = None
+) -> Flask:
+    """Return the portal over one installation; `public_key` is the log's, 32 bytes.
 
-    Without `health`, as where an auditor serves a copy of a folder, it does not say how a deployment is doing.
+    Without `room`, as where an auditor serves a copy of a folder, it has the auditors' door only; without `health` it
+    does not say how a deployment is doing.
     """
     app = Flask(__name__)
     # Under any other name a page from elsewhere could read the log, by pointing its own name at this machine.
-    app.config["TRUSTED_HOSTS"] = ["127.0.0.1", "localhost"]
+    app.config["TRUSTED_HOSTS"] = LOCAL + ([_host(room.origins.portal)] if room else [])
     app.register_blueprint(auditor_pages(store, origin, public_key))
     if health:
         app.register_blueprint(health_pages(health))
-
-    @app.after_request
-    def _secure(response: Response) -> Response:
-        response.headers.update(SECURITY_HEADERS)
-        return response
-
+    if room is None:
+        secure(app)
+        return app
+    kinds = (SessionKind.VISITOR, SessionKind.PATIENT, SessionKind.STOPPING)
+    limiter = _founded(app, room, RowSessions(room.sessions, room.clock, PORTAL_COOKIE, kinds))
+    app.register_blueprint(DoorPages(room).blueprint(limiter))
+    app.register_blueprint(HomePages(room).blueprint())
+    app.register_blueprint(RequestPages(room).blueprint())
+    secure(app, [room.origins.signing])
     return app
+
+
+def create_signing_app(room: PortalRoom) -> Flask:
+    """Return the origin on which people make their key, sign in and sign."""
+    app = Flask(__name__)
+    app.config["TRUSTED_HOSTS"] = [_host(room.origins.signing)]
+    sessions = RowSessions(room.sessions, room.clock, SIGNING_COOKIE, (SessionKind.SIGNING,))
+    limiter = _founded(app, room, sessions)
+    app.register_blueprint(SigningPages(room).blueprint(limiter))
+    secure(app, [room.origins.portal], passkeys=True)
+    return app
+
+
+def _founded(app: Flask, room: PortalRoom, sessions: RowSessions) -> Limiter:
+    """Give an application what both have: sessions, form tokens, limits, languages, problems."""
+    app.secret_key = room.secret
+    app.session_interface = sessions
+    app.config |= {
+        "MAX_CONTENT_LENGTH": LARGEST,
+        "MAX_FORM_PARTS": 100,
+        "WTF_CSRF_TIME_LIMIT": None,  # a token lives as long as its session
+        "WTF_CSRF_SSL_STRICT": False,  # it asks for a Referer, which no page of ours sends
+        "BABEL_DEFAULT_LOCALE": "en",
+        "RATELIMIT_HEADERS_ENABLED": False,
+    }
+    CSRFProtect(app)
+    Babel(app)
+    problem_pages(app)
+    words(app, room)
+    return Limiter(get_remote_address, app=app, storage_uri="memory://", strategy="moving-window")
+
+
+def _host(origin: str) -> str:
+    return origin.split("://", 1)[1].rsplit(":", 1)[0]

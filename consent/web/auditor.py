@@ -2,7 +2,7 @@
 
 | path | gives |
 | --- | --- |
-| `/` | the page |
+| `/audit` | the page |
 | `/log/checkpoint` | the newest signed checkpoint (C2SP signed note) |
 | `/log/entries?first=0&last=100` | entries as stored, one JSON object a line, at most 1,000 |
 | `/log/proof?index=0` | RFC 6962 inclusion proof of an entry in the newest checkpoint |
@@ -26,7 +26,7 @@ def auditor_pages(store: Store, origin: str, public_key: bytes) -> Blueprint:
     """Return the pages over one log."""
     pages = Blueprint("auditor", __name__)
 
-    @pages.get("/")
+    @pages.get("/audit")
     def index() -> str:
         with store.reading() as unit:
             size, note = unit.log.size(), unit.log.latest_checkpoint()

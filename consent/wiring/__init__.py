@@ -19,6 +19,7 @@ from consent.wiring.places import (
     read_identity,
     write_private,
 )
+from consent.wiring.portal import enrolling, portal_room
 from consent.wiring.rooms import (
     Installation,
     LedgerRoom,
@@ -37,6 +38,7 @@ __all__ = [
     "LedgerRoom",
     "Places",
     "create",
+    "enrolling",
     "is_absent",
     "make_folders",
     "occupied",
@@ -45,6 +47,7 @@ __all__ = [
     "opened_for_audit",
     "opened_ledger",
     "opened_records",
+    "portal_room",
     "read_chain_keys",
     "read_deployment",
     "read_identity",

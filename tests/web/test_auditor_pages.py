@@ -15,7 +15,8 @@ from consent.adapters.sql.tables import checkpoints
 from consent.domain.checkpoint import Checkpoint
 from consent.domain.merkle import leaf_hash, verify_inclusion
 from consent.domain.note import open_note
-from consent.web import SECURITY_HEADERS, create_app
+from consent.web import create_app
+from consent.web.headers import FIXED
 from consent.wiring import opened_for_audit
 from tests.services.house import House, Template
 
@@ -60,23 +61,32 @@ def checkpoint(visit: Visit) -> Checkpoint:
 
 
 def test_the_page_answers_and_names_the_key(visit: Visit) -> None:
-    page = visit.client.get("/")
+    page = visit.client.get("/audit")
     assert page.status_code == 200
     assert page.mimetype == "text/html"
     assert visit.key.hex() in page.get_data(as_text=True)
 
 
-PATHS = ["/", "/log/checkpoint", "/log/entries", "/log/proof?index=0", "/static/auditor.css", "/nothing", "/log/proof"]
+PATHS = [
+    "/audit",
+    "/log/checkpoint",
+    "/log/entries",
+    "/log/proof?index=0",
+    "/static/auditor.css",
+    "/nothing",
+    "/log/proof",
+]
 
 
 @pytest.mark.parametrize("path", PATHS)
 def test_every_answer_carries_the_security_headers(visit: Visit, path: str) -> None:
     with visit.client.get(path) as answer:
-        assert {name: answer.headers.get(name) for name in SECURITY_HEADERS} == SECURITY_HEADERS
+        assert {name: answer.headers.get(name) for name in FIXED} == FIXED
+        assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
 
 
 def test_the_page_needs_no_script_and_nothing_from_elsewhere(visit: Visit) -> None:
-    page = visit.client.get("/").get_data(as_text=True)
+    page = visit.client.get("/audit").get_data(as_text=True)
     assert "<script" not in page
     assert "style=" not in page
     assert "http" not in page.replace("http-equiv", "").split("<body", 1)[0]
@@ -102,7 +112,7 @@ def test_an_entry_behind_the_checkpoint_has_no_proof_yet(visit: Visit) -> None:
 
 
 def test_without_a_checkpoint_there_is_nothing_to_prove(unsigned: FlaskClient) -> None:
-    assert unsigned.get("/").status_code == 200
+    assert unsigned.get("/audit").status_code == 200
     assert unsigned.get("/log/checkpoint").status_code == 404
     assert unsigned.get("/log/proof?index=0").status_code == 404
 

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Final
 
-from consent.domain.data_use import DataUse, Outcome, match
-from consent.domain.decision import same
+from consent.domain.data_use import DataUse, InvalidDataUseError, permission_for
 from consent.domain.errors import ConsentError
 from consent.domain.study import Study
 from consent.domain.terms import Category, StudyReference, SubjectId, Terms, Window, month_end_after
@@ -71,6 +70,12 @@ class Asking:
     vault: Vault
     book: ConsentBook
 
+    def is_asked(self, subject: SubjectId) -> bool:
+        """Say whether a person allowed being counted and asked."""
+        with self.store.reading() as unit:
+            self.book.follow(unit)
+        return subject in self.book.counted
+
     def requests(self, subject: SubjectId, now: datetime) -> list[Request]:
         """Return what is asked of a person and not answered, by the studies' ids."""
         with self.store.reading() as unit:
@@ -122,8 +127,9 @@ class Asking:
         study = unit.studies.get(study_id)
         if study is None or study.hash() != self.book.approved.get(study_id):
             return None
-        permission = study.data_use  # placeholder until the narrowest permission is there
-        if match(permission, study.data_use, same).outcome is not Outcome.APPROVE:
+        try:
+            permission = permission_for(study.data_use)
+        except InvalidDataUseError:  # no permission makes a machine say yes: a person must look first
             return None
         tally = self.vault.tally(unit.connection, subject)
         counts = {c: tally.get(c.value, 0) for c in sorted(study.required | study.optional)}

@@ -121,20 +121,20 @@ class Enrolling:
             unit.accounts.invite(Invitation(_digest(code), subject, expires))
         return crockford.written(code, CODE_CHARACTERS)
 
-    def invited(self, typed: str, now: datetime) -> SubjectId | None:
-        """Return who a typed code is for, None where it is none, was used or is too old."""
+    def invited(self, typed: str, now: datetime) -> bytes | None:
+        """Return the 32-byte digest of a code that somebody typed, None where it is none, was used or is too old."""
         try:
             digest = _digest(crockford.read(typed, CODE_CHARACTERS))
         except crockford.MistypedCodeError:
             return None
         with self.store.reading() as unit:
             self.book.follow(unit)
-            return self._invited(unit, digest, now)
+            return None if self._invited(unit, digest, now) is None else digest
 
-    def enrol(self, typed: str, wallet: NewWallet, challenge: bytes, now: datetime) -> SubjectId:
+    def enrol(self, code: bytes, wallet: NewWallet, challenge: bytes, now: datetime) -> SubjectId:
         """Store a wallet's slots and passkey and the enrolment key, and use the code up; return whose it is.
 
-        Raises `EnrolmentError` or `InvalidPasskeyError`, having stored nothing.
+        `code` is its digest. Raises `EnrolmentError` or `InvalidPasskeyError`, having stored nothing.
         """
         _require_two_ways(wallet)
         self._require_held(wallet, challenge)
@@ -143,7 +143,7 @@ class Enrolling:
             raise EnrolmentError("the key on this phone is another one than the one made: start again")
         with self.store.begin() as unit:
             self.book.follow(unit)
-            subject = self._invited(unit, _digest(crockford.read(typed, CODE_CHARACTERS)), now)
+            subject = self._invited(unit, code, now)
             if subject is None:
                 raise EnrolmentError("this code was used, or is too old: ask the hospital for a new one")
             try:
@@ -157,6 +157,11 @@ class Enrolling:
         with self.store.reading() as unit:
             self.book.follow(unit)
         return subject
+
+    def keep(self, subject: SubjectId, slots: Sequence[Slot]) -> None:
+        """Store more ways into the wallet of somebody who has one."""
+        with self.store.begin() as unit:
+            unit.accounts.add_slots(self._sealed(subject, slots))
 
     def slots(self, subject: SubjectId) -> list[Slot]:
         """Return a person's slots; raises the vault's errors where keys cannot be had."""

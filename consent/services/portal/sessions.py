@@ -110,6 +110,10 @@ class BrowserSessions:
             unit.sessions.clear(int(now.timestamp()))
             unit.sessions.put(_stored(session))
 
+    def remember(self, session: BrowserSession, state: Mapping[str, Json], now: datetime) -> None:
+        """Store what the pages remember."""
+        self.keep(replace(session, state=state), now)
+
     def end(self, session: BrowserSession) -> None:
         """End a session and its tickets."""
         with self.store.begin() as unit:

@@ -2,9 +2,9 @@
  * The recovery code: 16 random bytes that a patient can keep on paper.
  *
  *     26 characters   the 16 bytes as one number, big-endian, in Crockford's base32 (two leading zero bits)
- *      2 characters   the first 10 bits of their SHA-256
+ *      2 characters   that number modulo 1021, the largest prime below 2^10
  *
- * in seven groups of four. One wrong character in a thousand passes the check; the code then finds no way in.
+ * in seven groups of four. No single wrong character and no two neighbours in each other's place pass the check.
  */
 
 import { hkdf } from "@noble/hashes/hkdf.js";
@@ -15,7 +15,8 @@ export const SECRET_BYTES = 16;
 export const GROUPS = 7;
 const GROUP_LENGTH = 4;
 const SECRET_CHARACTERS = 26;
-const CHECK_BITS = 10n;
+const CHECK_CHARACTERS = 2;
+const MODULUS = 1021n;
 
 /**
  * @param {Uint8Array} secret 16 bytes
@@ -59,5 +60,5 @@ export function recoveryId(secret) {
 }
 
 function check(secret) {
-  return toCrockford(toNumber(sha256(secret).subarray(0, 2)) >> (16n - CHECK_BITS), 2);
+  return toCrockford(toNumber(secret) % MODULUS, CHECK_CHARACTERS);
 }

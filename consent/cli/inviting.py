@@ -1,0 +1,42 @@
+"""`consentry invite`: a code for one person, to read out, to print, or to scan."""
+
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+import segno
+from flask import Flask, render_template
+from rich.console import Console
+
+from consent import wiring
+from consent.cli.stops import person_of
+from consent.services.portal.enrolling import CODE_SECONDS
+from consent.settings import Settings, SettingsError, WebSettings
+from vault.files import write_new
+
+
+def run(home: Path, subject: str, identifier: str, letter: Path | None) -> None:
+    """Print the code on standard output, and what to do with it on standard error; write the letter where asked."""
+    if letter and letter.exists():
+        raise SettingsError("there is a letter already: name a new file")
+    web, now = WebSettings.read(), wiring.utc_now()
+    with wiring.opened(Settings.read(home)) as installation:
+        person = person_of(installation, subject, identifier)
+        code = wiring.enrolling(installation, web).invite(person, now)
+    last = now + timedelta(seconds=CODE_SECONDS)
+    sys.stdout.write(f"{code}\n")
+    if letter:
+        write_new(letter, _letter(code, web, f"{last:%-d %B %Y}").encode())
+    told = f"It is typed at {web.portal}/start, once, before {last:%Y-%m-%d %H:%M} UTC. Hand it to this person alone."
+    Console(stderr=True).print(told, highlight=False, soft_wrap=True)
+
+
+def _letter(code: str, web: WebSettings, last_day: str) -> str:
+    """Return a page to print. The code stands behind the # of the link, which browsers send to nobody."""
+    link = f"{web.portal}/start#{code}"
+    drawing = segno.make(link, error="m").svg_inline(scale=5, border=4, light="white")
+    with Flask("consent.web").app_context():
+        where, telephone = f"{web.portal}/start", web.telephone
+        return render_template(
+            "letter.html", code=code, drawing=drawing, where=where, telephone=telephone, until=last_day
+        )

@@ -1,0 +1,236 @@
+"""Coming in and going out: the welcome, an invitation's code, the way to the signing origin and back, a mailed code.
+
+| path | does |
+| --- | --- |
+| `/start` | takes an invitation's code |
+| `/set-up`, `/sign-in` | leads to the signing origin |
+| `/in/<ticket>` | comes back from there, signed in |
+| `/stop-code`, `/stop-code/typed` | mails a code, and takes it: for stopping only |
+| `/preferences` | after set-up: where codes are mailed, whether to be counted and asked |
+| `/sign-out` | ends the session |
+"""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from threading import Thread
+from typing import Final
+
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_limiter import Limiter
+
+from consent.domain.errors import ConsentError
+from consent.domain.terms import SubjectId
+from consent.services.portal.sessions import SessionKind
+from consent.services.portal.signing_in import MailedCode, SignInError
+from consent.web.room import PortalRoom
+from consent.web.routes import Route, route
+from consent.web.session import here
+
+LONGEST_ADDRESS: Final = 254
+"""Of a mail address (RFC 5321, with its angle brackets 256)."""
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class DoorPages:
+    """The pages for whoever is not signed in yet, and for going out."""
+
+    room: PortalRoom
+
+    def blueprint(self, limiter: Limiter) -> Blueprint:
+        """Return the pages at their paths."""
+        pages = Blueprint("doors", __name__)
+        return route(
+            pages,
+            [
+                Route("GET", "/welcome", self.welcome),
+                Route("GET", "/start", self.start),
+                Route("POST", "/start", self.take_code, "10 per minute; 40 per hour"),
+                Route("GET", "/set-up", self.set_up),
+                Route("POST", "/set-up", self.go_set_up),
+                Route("POST", "/sign-in", self.sign_in, "20 per minute"),
+                Route("GET", "/in/<ticket>", self.come_in),
+                Route("GET", "/preferences", self.preferences),
+                Route("POST", "/preferences", self.prefer),
+                Route("GET", "/stop-code", self.stop_code),
+                Route("POST", "/stop-code", self.mail_code, "5 per minute; 20 per hour", ("3 per hour", _address)),
+                Route("GET", "/stop-code/typed", self.type_code),
+                Route("POST", "/stop-code/typed", self.take_mailed_code, "10 per minute"),
+                Route("POST", "/sign-out", self.sign_out),
+                Route("GET", "/demo", self.demo),
+                Route("POST", "/demo/<int:number>", self.play),
+            ],
+            limiter,
+        )
+
+    def welcome(self) -> ResponseReturnValue:
+        """Say what this is, and offer the ways in."""
+        return render_template("portal/welcome.html", demo=bool(self.room.demo))
+
+    def start(self) -> ResponseReturnValue:
+        """Ask for an invitation's code."""
+        return render_template("portal/start.html")
+
+    def take_code(self) -> ResponseReturnValue:
+        """Take an invitation's code."""
+        code = self.room.enrolling.invited(request.form.get("code", "")[:100], self.room.clock())
+        if code is None:
+            wrong = _("This code does not work. Look at the paper again, or call us for a new one.")
+            return render_template("portal/start.html", error=wrong), 422
+        here()["invitation"] = code.hex()
+        return redirect(url_for("doors.set_up"))
+
+    def set_up(self) -> ResponseReturnValue:
+        """Say what making a key is like."""
+        if "invitation" not in here():
+            return redirect(url_for("doors.start"))
+        return render_template("portal/set_up_intro.html")
+
+    def go_set_up(self) -> ResponseReturnValue:
+        """Lead to making a key."""
+        invitation = here().get("invitation")
+        if not invitation:
+            return redirect(url_for("doors.start"))
+        return redirect(_ticket(self.room, "set-up", {"invitation": invitation}))
+
+    def sign_in(self) -> ResponseReturnValue:
+        """Lead to the signing origin."""
+        return redirect(_ticket(self.room, "sign-in", {}))
+
+    def come_in(self, ticket: str) -> ResponseReturnValue:
+        """Come back from the signing origin, signed in."""
+        taken = self.room.sessions.take(ticket, self.room.clock())
+        # Only the browser that asked may use it: nobody can be signed in as somebody else by a link.
+        if taken is None or taken.purpose != "in" or taken.subject is None or taken.session != here().browser.digest:
+            flash(_("This link was used, or is too old. Please sign in again."))
+            return redirect(url_for("doors.welcome"))
+        new = bool(taken.state.get("new"))
+        _become(self.room, SessionKind.PATIENT, taken.subject)
+        return redirect(url_for("doors.preferences" if new else "home.index"))
+
+    def preferences(self) -> ResponseReturnValue:
+        """Ask where codes may be mailed, and whether to be counted and asked."""
+        if here().kind is not SessionKind.PATIENT:
+            return redirect(url_for("doors.welcome"))
+        return render_template("portal/preferences.html")
+
+    def prefer(self) -> ResponseReturnValue:
+        """Take that."""
+        if here().kind is not SessionKind.PATIENT:
+            abort(403)
+        address = request.form.get("address", "").strip()
+        if address and not _looks_like_mail(address):
+            wrong = _("This is no e-mail address. Check it, or leave it empty.")
+            return render_template("portal/preferences.html", error=wrong, address=address), 422
+        self.room.signing_in.set_contact(here().subject, address)
+        if request.form.get("counted") == "yes":
+            self.room.preferences.prefer([here().subject], self.room.clock(), counted=True)
+        return redirect(url_for("home.index"))
+
+    def stop_code(self) -> ResponseReturnValue:
+        """Ask for the mail address."""
+        return render_template("portal/stop_code.html", mail=self.room.post is not None)
+
+    def mail_code(self) -> ResponseReturnValue:
+        """Mail a code, and answer alike whether or not the address is known."""
+        address = request.form.get("address", "").strip()
+        if not _looks_like_mail(address):
+            wrong = _("This is no e-mail address. Check it and try again.")
+            return render_template("portal/stop_code.html", error=wrong, mail=self.room.post is not None), 422
+        remembered, code = self.room.signing_in.mailed_code(address, self.room.clock())
+        here()["mailed"] = remembered.to_json()
+        if code:
+            _send(self.room, address, code)
+        return redirect(url_for("doors.type_code"))
+
+    def type_code(self) -> ResponseReturnValue:
+        """Ask for the mailed code."""
+        if "mailed" not in here():
+            return redirect(url_for("doors.stop_code"))
+        return render_template("portal/stop_code_sent.html")
+
+    def take_mailed_code(self) -> ResponseReturnValue:
+        """Take the mailed code."""
+        mailed = here().get("mailed")
+        if mailed is None:
+            return redirect(url_for("doors.stop_code"))
+        remembered = MailedCode(**mailed)
+        try:
+            subject = self.room.signing_in.by_mailed_code(
+                request.form.get("code", "")[:40], remembered, self.room.clock()
+            )
+        except SignInError:
+            here()["mailed"] = {**mailed, "tries": remembered.tries - 1}
+            wrong = _("This is not the newest code, or it is too old. Try once more, or ask for a new one.")
+            return render_template("portal/stop_code_sent.html", error=wrong), 422
+        _become(self.room, SessionKind.STOPPING, subject)
+        return redirect(url_for("home.stop_only"))
+
+    def sign_out(self) -> ResponseReturnValue:
+        """End the session."""
+        here().ended = True
+        return redirect(url_for("doors.welcome"))
+
+    def demo(self) -> ResponseReturnValue:
+        """In development: offer patients of the demo."""
+        if not self.room.demo:
+            abort(404)
+        return render_template("portal/demo.html", patients=self.room.demo, demo=True)
+
+    def play(self, number: int) -> ResponseReturnValue:
+        """In development: sign in as one of them."""
+        if not 0 <= number < len(self.room.demo):
+            abort(404)
+        chosen = self.room.demo[number]
+        if chosen.new:
+            code = self.room.enrolling.invite(chosen.subject, self.room.clock())
+            return redirect(url_for("doors.start", _anchor=code))
+        _become(self.room, SessionKind.PATIENT, chosen.subject)
+        return redirect(url_for("home.index"))
+
+
+def _become(room: PortalRoom, kind: SessionKind, subject: SubjectId) -> None:
+    page = here()
+    page.become(room.sessions.change(page.browser, kind, subject, room.clock()))
+
+
+def _ticket(room: PortalRoom, purpose: str, state: dict[str, str]) -> str:
+    """Return the link that leads this browser to the signing origin, once."""
+    page, now = here(), room.clock()
+    room.sessions.keep(page.browser, now)
+    page.modified = True
+    token = room.sessions.ticket(purpose, page.browser.digest, page.browser.subject, state, now)
+    return f"{room.origins.signing}/t/{token}"
+
+
+def _address() -> str:
+    return "mail:" + request.form.get("address", "").strip().lower()[:LONGEST_ADDRESS]
+
+
+def _looks_like_mail(address: str) -> bool:
+    name, _at, host = address.rpartition("@")
+    return bool(name and host) and len(address) <= LONGEST_ADDRESS and address.isprintable() and " " not in address
+
+
+def _send(room: PortalRoom, address: str, code: str) -> None:
+    """Mail a code behind the answer's back: how long that takes would tell whether the address is known."""
+    post = room.post
+    if post is None:
+        return
+    subject = _("Your code")
+    text = _(
+        "Your code is %(code)s\n\nType it on the page where you asked for it. It lasts 15 minutes.\n"
+        "With it you can stop sharing your records. If you did not ask for it, you need not do anything.\n",
+        code=code,
+    )
+    Thread(target=_sent, args=(post.send, address, subject, text), daemon=True).start()
+
+
+def _sent(send: Callable[[str, str, str], None], address: str, subject: str, text: str) -> None:
+    try:
+        send(address, subject, text)
+    except ConsentError:
+        logger.warning("a code could not be mailed")

@@ -1,0 +1,254 @@
+"""The signing origin: the only pages with the wallet's script, and the only ones that a passkey answers.
+
+A page is reached with a ticket of the portal, for one act. What the wallet sends is JSON: slots as ciphertext, ids,
+addresses, signatures; nothing that opens them.
+
+| path | does |
+| --- | --- |
+| `/t/<ticket>` | takes a ticket and leads to its page |
+| `/set-up`, `/set-up/options` | a new wallet, for an invitation |
+| `/sign-in`, `/sign-in/options`, `/sign-in/passkey`, `/sign-in/key`, `/slots/find` | signing in |
+| `/sign`, `/sign/act` | signing what was chosen |
+| `/set-up/challenge`, `/sign-in/challenge` | what the enrolment key signs to show itself |
+"""
+
+import re
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from flask import Blueprint, Response, abort, jsonify, redirect, render_template, request
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_limiter import Limiter
+
+from consent.domain.details import render
+from consent.domain.grant import AddressCertificate
+from consent.domain.hashing import canonical_json
+from consent.domain.terms import SubjectId, Terms
+from consent.domain.typed_data import Address
+from consent.services.granting import Submission
+from consent.services.portal.asking import ChoiceError
+from consent.services.portal.enrolling import NewWallet, Slot
+from consent.services.portal.sessions import SessionKind
+from consent.web.problems import problem
+from consent.web.requests import choice_of
+from consent.web.room import PortalRoom
+from consent.web.routes import Route, route
+from consent.web.session import here
+
+PUBLISH_WITHIN: Final = 3 * 86400
+"""In seconds: for how long a grant may be on its way to the ledger."""
+_NO_SALT: Final = bytes(32)
+
+
+@dataclass(frozen=True, slots=True)
+class SigningPages:
+    """The pages of the signing origin."""
+
+    room: PortalRoom
+
+    def blueprint(self, limiter: Limiter) -> Blueprint:
+        """Return the pages at their paths."""
+        pages = Blueprint("signing", __name__)
+        return route(
+            pages,
+            [
+                Route("GET", "/", self.index),
+                Route("GET", "/t/<ticket>", self.arrive, "60 per minute"),
+                Route("GET", "/<any('set-up', 'sign-in', 'sign'):purpose>", self.page),
+                Route("GET", "/cancel", self.cancel),
+                Route("GET", "/<any('set-up', 'sign-in'):purpose>/challenge", self.challenge),
+                Route("POST", "/set-up/options", self.new_passkey),
+                Route("POST", "/set-up", self.set_up, "20 per minute"),
+                Route("POST", "/sign-in/options", self.known_passkey),
+                Route("POST", "/sign-in/passkey", self.by_passkey, "20 per minute"),
+                Route("POST", "/slots/find", self.find_slot, "20 per minute; 200 per hour"),
+                Route("POST", "/sign-in/key", self.by_key, "20 per minute"),
+                Route("GET", "/sign/act", self.to_sign),
+                Route("POST", "/sign", self.sign, "20 per minute"),
+            ],
+            limiter,
+        )
+
+    def index(self) -> ResponseReturnValue:
+        """Lead back to the portal."""
+        return redirect(self.room.origins.portal)
+
+    def arrive(self, ticket: str) -> ResponseReturnValue:
+        """Take a ticket, and begin a session for its one act."""
+        now = self.room.clock()
+        taken = self.room.sessions.take(ticket, now)
+        if taken is None or taken.purpose not in {"set-up", "sign-in", "sign"}:
+            return render_template("signing/lost_link.html"), 410
+        here().become(self.room.sessions.begin(SessionKind.SIGNING, taken.subject, now))
+        here()["act"] = {
+            "purpose": taken.purpose,
+            "portal": taken.session.hex(),
+            "challenge": secrets.token_hex(32),
+            "state": dict(taken.state),
+            "publish_by": int(now.timestamp()) + PUBLISH_WITHIN,
+        }
+        return redirect(f"/{taken.purpose}")
+
+    def page(self, purpose: str) -> ResponseReturnValue:
+        """Show the page of this session's act."""
+        if here().get("act", {}).get("purpose") != purpose:
+            return render_template("signing/lost_link.html"), 410
+        return render_template(f"signing/{purpose.replace('-', '_')}.html", sentences=self._sentences(purpose))
+
+    def cancel(self) -> ResponseReturnValue:
+        """Lead back to the portal, having done nothing."""
+        here().ended = True
+        return redirect(self.room.origins.portal)
+
+    def challenge(self, purpose: str) -> ResponseReturnValue:
+        """Hand out what the enrolment key signs to show itself."""
+        act = self._act(purpose)
+        return _answer({"challenge": act["challenge"], "origin": self.room.log, **self._domain()})
+
+    def new_passkey(self) -> ResponseReturnValue:
+        """Hand out the options of a new passkey."""
+        act = self._act("set-up")
+        return _answer(self.room.passkeys.creation(bytes.fromhex(act["challenge"]), secrets.token_bytes(32)))
+
+    def set_up(self) -> ResponseReturnValue:
+        """Take a new wallet."""
+        act, sent = self._act("set-up"), _sent("credential", "slots", "enrolment", "signature")
+        slots = sent["slots"] if isinstance(sent["slots"], list) else []
+        wallet = NewWallet(
+            slots=tuple(map(Slot.from_json, slots[:3])),
+            enrolment=Address(_bytes(sent["enrolment"], 20)),
+            signature=_bytes(sent["signature"], 64),
+            passkey=_object(sent["credential"]),
+        )
+        invitation = bytes.fromhex(act["state"]["invitation"])
+        subject = self.room.enrolling.enrol(invitation, wallet, bytes.fromhex(act["challenge"]), self.room.clock())
+        return self._signed_in(act, subject, new=True)
+
+    def known_passkey(self) -> ResponseReturnValue:
+        """Hand out the options of signing in with a passkey."""
+        act = self._act("sign-in")
+        return _answer(self.room.passkeys.request(bytes.fromhex(act["challenge"])))
+
+    def by_passkey(self) -> ResponseReturnValue:
+        """Take a passkey's answer."""
+        act, answer = self._act("sign-in"), _object(_sent("credential")["credential"])
+        return self._signed_in(
+            act, self.room.signing_in.by_passkey(answer or {}, bytes.fromhex(act["challenge"])), new=False
+        )
+
+    def find_slot(self) -> ResponseReturnValue:
+        """Hand out the slot that a recovery code or this browser's passphrase opens."""
+        self._act("sign-in")
+        found = self.room.enrolling.slot(_bytes(_sent("id")["id"], 32))
+        if found is None:
+            return problem(404, _("This code is not known here. Compare it with the paper, letter by letter."))
+        slot, enrolment = found
+        return _answer({"slot": slot.to_json(), "enrolment": enrolment.hex()})
+
+    def by_key(self) -> ResponseReturnValue:
+        """Take the enrolment key's signature."""
+        act, signature = self._act("sign-in"), _bytes(_sent("signature")["signature"], 64)
+        return self._signed_in(act, self.room.signing_in.by_key(signature, bytes.fromhex(act["challenge"])), new=False)
+
+    def to_sign(self) -> ResponseReturnValue:
+        """Hand out what there is to sign."""
+        current = self._act("sign")
+        subject, terms = here().subject, self._terms(current)
+        details = render(terms, _NO_SALT)
+        credentials = self.room.signing_in.credentials(subject)
+        return _answer(
+            {
+                "terms": canonical_json(terms.to_json()).decode(),
+                "sentences": {name: getattr(details, name) for name in ("who", "what", "why", "until")},
+                "expires": int(terms.expires.timestamp()),
+                "publish_by": current["publish_by"],
+                "subject": subject,
+                "enrolment": self.room.enrolling.book.enrolments[subject].hex(),
+                "slots": [slot.to_json() for slot in self.room.enrolling.slots(subject)],
+                "credentials": [],
+                "passkey_options": self.room.passkeys.request(secrets.token_bytes(32), credentials),
+                **self._domain(),
+            }
+        )
+
+    def sign(self) -> ResponseReturnValue:
+        """Take a signed grant."""
+        current, sent = self._act("sign"), _sent("salt", "patient", "signature", "certificate")
+        subject, terms, now = here().subject, self._terms(current), self.room.clock()
+        details = render(terms, _bytes(sent["salt"], 32))
+        patient = Address(_bytes(sent["patient"], 20))
+        submission = Submission(
+            terms=terms,
+            details=details,
+            patient=patient,
+            expires=int(terms.expires.timestamp()),
+            publish_by=current["publish_by"],
+            signature=_bytes(sent["signature"], 64),
+            certificate=AddressCertificate(subject, patient, _bytes(sent["certificate"], 64)),
+        )
+        self.room.granting.accept([submission], now)
+        here().ended = True
+        consent = self.room.overview.by_commitment(subject, details.commitment)
+        return _answer({"next": f"{self.room.origins.portal}/consents/{consent}?new=1"})
+
+    def _terms(self, current: Mapping[str, Any]) -> Terms:
+        """Return the terms that were checked; whoever took back the request, or a study that changed, ends here."""
+        subject, now, state = here().subject, self.room.clock(), current["state"]
+        asked = self.room.asking.request(subject, state["study"], now)
+        if asked is None:
+            abort(410)
+        try:
+            return self.room.asking.terms(subject, asked, choice_of(state["draft"]), now)
+        except ChoiceError:
+            abort(410)
+
+    def _sentences(self, purpose: str) -> Mapping[str, str]:
+        if purpose != "sign":
+            return {}
+        details = render(self._terms(here()["act"]), _NO_SALT)
+        return {name: getattr(details, name) for name in ("who", "what", "why", "until")}
+
+    def _act(self, *purposes: str) -> Mapping[str, Any]:
+        """Return what this session is here for; where that is something else, or the portal's session ended, refuse."""
+        current: Mapping[str, Any] = here().get("act", {})
+        if current.get("purpose") not in purposes:
+            abort(403)
+        if not self.room.sessions.lasts(bytes.fromhex(current["portal"]), self.room.clock()):
+            abort(403)
+        return current
+
+    def _domain(self) -> dict[str, Any]:
+        return {"chain_id": self.room.domain.chain_id, "contract": self.room.domain.contract.hex()}
+
+    def _signed_in(self, act: Mapping[str, Any], subject: SubjectId, *, new: bool) -> ResponseReturnValue:
+        """Send somebody back to the browser session that asked, which alone can use the ticket."""
+        here().ended = True
+        ticket = self.room.sessions.ticket("in", bytes.fromhex(act["portal"]), subject, {"new": new}, self.room.clock())
+        return _answer({"next": f"{self.room.origins.portal}/in/{ticket}"})
+
+
+def _answer(value: Mapping[str, Any]) -> Response:
+    return jsonify(dict(value))
+
+
+def _sent(*names: str) -> Mapping[str, Any]:
+    """Return the object of exactly these members that was sent."""
+    value = request.get_json(silent=True)
+    if not isinstance(value, dict) or set(value) != set(names):
+        abort(400)
+    return value
+
+
+def _bytes(value: object, length: int) -> bytes:
+    if not isinstance(value, str) or not re.fullmatch(f"[0-9a-f]{{{2 * length}}}", value):
+        abort(400)
+    return bytes.fromhex(value)
+
+
+def _object(value: object) -> Mapping[str, Any] | None:
+    if value is None or isinstance(value, dict):
+        return value
+    return abort(400)

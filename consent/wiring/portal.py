@@ -1,0 +1,87 @@
+"""The portal of an open installation: what patients enrol with, sign in with and see."""
+
+import json
+from collections.abc import Sequence
+from typing import Final
+
+from consent.adapters.passkeys import WebAuthn
+from consent.adapters.smtp import FolderPost, SmtpPost
+from consent.domain.mail import MailServer
+from consent.domain.terms import SubjectId
+from consent.ports import Post
+from consent.services.portal.asking import Asking
+from consent.services.portal.enrolling import Enrolling
+from consent.services.portal.overview import Overview
+from consent.services.portal.sessions import BrowserSessions
+from consent.services.portal.signing_in import SigningIn
+from consent.settings import WebSettings
+from consent.web.room import DemoPatient, Origins, PortalRoom
+from consent.wiring.clock import Clock, utc_now
+from consent.wiring.places import Places
+from consent.wiring.rooms import Installation
+
+CONTACTS: Final = "contacts"
+FORMS: Final = "forms"
+_SENDER: Final = "portal@localhost"
+"""From whom letters come that lie in a folder."""
+
+
+def portal_room(
+    installation: Installation, web: WebSettings, max_staleness: int, clock: Clock = utc_now
+) -> PortalRoom:  # fmt: skip
+    """Return what the portal's pages are made of; `max_staleness` in seconds."""
+    store, book, keys = installation.store, installation.book, installation.keys
+    passkeys = WebAuthn(web.signing_host, web.signing)
+    log, places = installation.log.origin, installation.places
+    return PortalRoom(
+        origins=Origins(web.portal, web.signing),
+        log=log,
+        domain=installation.domain,
+        overview=Overview(store, book, installation.projection, installation.granting, max_staleness),
+        asking=Asking(store, installation.vault, book),
+        enrolling=enrolling(installation, web),
+        signing_in=SigningIn(store, book, passkeys, log, keys.installation_key(CONTACTS)),
+        sessions=BrowserSessions(store),
+        granting=installation.granting,
+        preferences=installation.preferences,
+        passkeys=passkeys,
+        clock=clock,
+        secret=keys.installation_key(FORMS),
+        telephone=web.telephone,
+        public_record=places.deployment.exists(),
+        post=_post(web, places, clock),
+        demo=_demo(web, places),
+    )
+
+
+def enrolling(installation: Installation, web: WebSettings) -> Enrolling:
+    """Return what issues and takes invitations."""
+    passkeys = WebAuthn(web.signing_host, web.signing)
+    return Enrolling(
+        installation.store,
+        installation.vault,
+        installation.book,
+        installation.records,
+        passkeys,
+        installation.log.origin,
+    )
+
+
+def _post(web: WebSettings, places: Places, clock: Clock) -> Post | None:
+    """Return who mails codes: in a deployment a mail server or nobody, in development a folder where none is named."""
+    if web.smtp:
+        return SmtpPost(MailServer.parse(web.smtp), web.mail_from, clock)
+    return None if _is_deployed(web) else FolderPost(places.home / "mail", web.mail_from or _SENDER, clock)
+
+
+def _demo(web: WebSettings, places: Places) -> Sequence[DemoPatient]:
+    """Return whom a developer may sign in as: only over the demo's own folder, and only on this machine."""
+    listed = places.home / "demo-patients.json"
+    if _is_deployed(web) or not (places.home / "this-is-a-demo").exists() or not listed.exists():
+        return ()
+    found = json.loads(listed.read_text())
+    return [DemoPatient(SubjectId(one["subject"]), one["title"], one["new"]) for one in found]
+
+
+def _is_deployed(web: WebSettings) -> bool:
+    return web.portal.startswith("https:")
