@@ -6,7 +6,6 @@ Two applications: `create_app` is the portal's origin, `create_signing_app` the 
 from typing import Final
 
 from flask import Flask
-from flask_babel import Babel
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from flask_wtf import CSRFProtect
@@ -16,16 +15,17 @@ from consent.services.health import Health
 from consent.services.portal.sessions import SessionKind
 from consent.web.auditor import auditor_pages
 from consent.web.doors import DoorPages
+from consent.web.everywhere import say_everywhere
 from consent.web.headers import secure
 from consent.web.health import health_pages
 from consent.web.home import HomePages
-from consent.web.problems import problem_pages
+from consent.web.problems import explain, translate
 from consent.web.requests import RequestPages
 from consent.web.room import PortalRoom
 from consent.web.session import PORTAL_COOKIE, SIGNING_COOKIE, RowSessions
 from consent.web.signing import SigningPages
 from consent.web.turns import LARGEST
-from consent.web.words import words
+from consent.web.words import speak
 
 LOCAL: Final = ["127.0.0.1", "localhost"]
 
@@ -45,14 +45,16 @@ def create_app(
     if health:
         app.register_blueprint(health_pages(health))
     if room is None:
-        secure(app)
+        secure(app, scripts=False)
+        speak(app)
+        explain(app)
         return app
     kinds = (SessionKind.VISITOR, SessionKind.PATIENT, SessionKind.STOPPING)
     limiter = _founded(app, room, RowSessions(room.sessions, room.clock, PORTAL_COOKIE, kinds))
     app.register_blueprint(DoorPages(room).blueprint(limiter))
     app.register_blueprint(HomePages(room).blueprint())
     app.register_blueprint(RequestPages(room).blueprint())
-    secure(app, [room.origins.signing])
+    secure(app, form_targets=[room.origins.signing], scripts=True)
     return app
 
 
@@ -63,7 +65,7 @@ def create_signing_app(room: PortalRoom) -> Flask:
     sessions = RowSessions(room.sessions, room.clock, SIGNING_COOKIE, (SessionKind.SIGNING,))
     limiter = _founded(app, room, sessions)
     app.register_blueprint(SigningPages(room).blueprint(limiter))
-    secure(app, [room.origins.portal], passkeys=True)
+    secure(app, form_targets=[room.origins.portal], scripts=True, passkeys=True)
     return app
 
 
@@ -76,13 +78,13 @@ def _founded(app: Flask, room: PortalRoom, sessions: RowSessions) -> Limiter:
         "MAX_FORM_PARTS": 100,
         "WTF_CSRF_TIME_LIMIT": None,  # a token lives as long as its session
         "WTF_CSRF_SSL_STRICT": False,  # it asks for a Referer, which no page of ours sends
-        "BABEL_DEFAULT_LOCALE": "en",
         "RATELIMIT_HEADERS_ENABLED": False,
     }
     CSRFProtect(app)
-    Babel(app)
-    problem_pages(app)
-    words(app, room)
+    speak(app)
+    explain(app)
+    translate(app)
+    say_everywhere(app, room)
     return Limiter(get_remote_address, app=app, storage_uri="memory://", strategy="moving-window")
 
 

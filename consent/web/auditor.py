@@ -9,14 +9,16 @@
 """
 
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Final
 
-from flask import Blueprint, Response, abort, jsonify, render_template, request
+from flask import Blueprint, Response, jsonify, render_template, request
 
 from consent.domain.checkpoint import Checkpoint
 from consent.domain.merkle import inclusion_proof
 from consent.domain.note import unverified_text
 from consent.ports import Store
+from consent.web.problems import Refusal
 
 PAGE: Final = 1000
 _DIGITS: Final = 15
@@ -39,7 +41,7 @@ def auditor_pages(store: Store, origin: str, public_key: bytes) -> Blueprint:
         with store.reading() as unit:
             note = unit.log.latest_checkpoint()
         if note is None:
-            abort(404, "no checkpoint has been signed yet")
+            raise Refusal(HTTPStatus.NOT_FOUND, "No checkpoint has been signed yet.")
         return Response(note, mimetype="text/plain")
 
     @pages.get("/log/entries")
@@ -57,7 +59,7 @@ def auditor_pages(store: Store, origin: str, public_key: bytes) -> Blueprint:
             note, leaves = unit.log.latest_checkpoint(), unit.log.leaves()
         size = _size(note)
         if index >= size:
-            abort(404, "the newest checkpoint does not cover that entry yet")
+            raise Refusal(HTTPStatus.NOT_FOUND, "The newest checkpoint does not cover that entry yet.")
         hashes = inclusion_proof(leaves[:size], index)
         return jsonify(index=index, size=size, leaf=leaves[index].hex(), proof=[part.hex() for part in hashes])
 
@@ -73,5 +75,5 @@ def _whole(name: str, default: int | None = None) -> int:
     arguments: Mapping[str, str] = request.args
     text = arguments.get(name, "" if default is None else str(default))
     if not (text.isascii() and text.isdecimal() and len(text) <= _DIGITS):
-        abort(400, f"{name} is a whole number")
+        raise Refusal(HTTPStatus.BAD_REQUEST, f"{name} is a whole number.")
     return int(text)

@@ -5,7 +5,7 @@
 | `/start` | takes an invitation's code |
 | `/set-up`, `/sign-in` | leads to the signing origin |
 | `/in/<ticket>` | comes back from there, signed in |
-| `/stop-code`, `/stop-code/typed` | mails a code, and takes it: for stopping only |
+| `/stop/mail`, `/stop/code` | mails a code, and takes it: for stopping only |
 | `/preferences` | after set-up: where codes are mailed, whether to be counted and asked |
 | `/sign-out` | ends the session |
 """
@@ -46,7 +46,6 @@ class DoorPages:
         return route(
             pages,
             [
-                Route("GET", "/welcome", self.welcome),
                 Route("GET", "/start", self.start),
                 Route("POST", "/start", self.take_code, "10 per minute; 40 per hour"),
                 Route("GET", "/set-up", self.set_up),
@@ -55,20 +54,16 @@ class DoorPages:
                 Route("GET", "/in/<ticket>", self.come_in),
                 Route("GET", "/preferences", self.preferences),
                 Route("POST", "/preferences", self.prefer),
-                Route("GET", "/stop-code", self.stop_code),
-                Route("POST", "/stop-code", self.mail_code, "5 per minute; 20 per hour", ("3 per hour", _address)),
-                Route("GET", "/stop-code/typed", self.type_code),
-                Route("POST", "/stop-code/typed", self.take_mailed_code, "10 per minute"),
+                Route("GET", "/stop/mail", self.stop_code),
+                Route("POST", "/stop/mail", self.mail_code, "5 per minute; 20 per hour", ("3 per hour", _address)),
+                Route("GET", "/stop/code", self.type_code),
+                Route("POST", "/stop/code", self.take_mailed_code, "10 per minute"),
                 Route("POST", "/sign-out", self.sign_out),
                 Route("GET", "/demo", self.demo),
-                Route("POST", "/demo/<int:number>", self.play),
+                Route("POST", "/demo", self.play),
             ],
             limiter,
         )
-
-    def welcome(self) -> ResponseReturnValue:
-        """Say what this is, and offer the ways in."""
-        return render_template("portal/welcome.html", demo=bool(self.room.demo))
 
     def start(self) -> ResponseReturnValue:
         """Ask for an invitation's code."""
@@ -79,7 +74,7 @@ class DoorPages:
         code = self.room.enrolling.invited(request.form.get("code", "")[:100], self.room.clock())
         if code is None:
             wrong = _("This code does not work. Look at the paper again, or call us for a new one.")
-            return render_template("portal/start.html", error=wrong), 422
+            return render_template("portal/start.html", errors=[("code", wrong)]), 422
         here()["invitation"] = code.hex()
         return redirect(url_for("doors.set_up"))
 
@@ -106,7 +101,7 @@ class DoorPages:
         # Only the browser that asked may use it: nobody can be signed in as somebody else by a link.
         if taken is None or taken.purpose != "in" or taken.subject is None or taken.session != here().browser.digest:
             flash(_("This link was used, or is too old. Please sign in again."))
-            return redirect(url_for("doors.welcome"))
+            return redirect(url_for("home.index"))
         new = bool(taken.state.get("new"))
         _become(self.room, SessionKind.PATIENT, taken.subject)
         return redirect(url_for("doors.preferences" if new else "home.index"))
@@ -114,17 +109,17 @@ class DoorPages:
     def preferences(self) -> ResponseReturnValue:
         """Ask where codes may be mailed, and whether to be counted and asked."""
         if here().kind is not SessionKind.PATIENT:
-            return redirect(url_for("doors.welcome"))
+            return redirect(url_for("home.index"))
         return render_template("portal/preferences.html")
 
     def prefer(self) -> ResponseReturnValue:
         """Take that."""
         if here().kind is not SessionKind.PATIENT:
             abort(403)
-        address = request.form.get("address", "").strip()
+        address = request.form.get("email", "").strip()
         if address and not _looks_like_mail(address):
             wrong = _("This is no e-mail address. Check it, or leave it empty.")
-            return render_template("portal/preferences.html", error=wrong, address=address), 422
+            return render_template("portal/preferences.html", errors=[("email", wrong)], email=address), 422
         self.room.signing_in.set_contact(here().subject, address)
         if request.form.get("counted") == "yes":
             self.room.preferences.prefer([here().subject], self.room.clock(), counted=True)
@@ -132,14 +127,14 @@ class DoorPages:
 
     def stop_code(self) -> ResponseReturnValue:
         """Ask for the mail address."""
-        return render_template("portal/stop_code.html", mail=self.room.post is not None)
+        return render_template("portal/stop_code.html")
 
     def mail_code(self) -> ResponseReturnValue:
         """Mail a code, and answer alike whether or not the address is known."""
-        address = request.form.get("address", "").strip()
+        address = request.form.get("email", "").strip()
         if not _looks_like_mail(address):
             wrong = _("This is no e-mail address. Check it and try again.")
-            return render_template("portal/stop_code.html", error=wrong, mail=self.room.post is not None), 422
+            return render_template("portal/stop_code.html", errors=[("email", wrong)]), 422
         remembered, code = self.room.signing_in.mailed_code(address, self.room.clock())
         here()["mailed"] = remembered.to_json()
         if code:
@@ -165,27 +160,29 @@ class DoorPages:
         except SignInError:
             here()["mailed"] = {**mailed, "tries": remembered.tries - 1}
             wrong = _("This is not the newest code, or it is too old. Try once more, or ask for a new one.")
-            return render_template("portal/stop_code_sent.html", error=wrong), 422
+            return render_template("portal/stop_code_sent.html", errors=[("code", wrong)]), 422
         _become(self.room, SessionKind.STOPPING, subject)
         return redirect(url_for("home.stop_only"))
 
     def sign_out(self) -> ResponseReturnValue:
         """End the session."""
         here().ended = True
-        return redirect(url_for("doors.welcome"))
+        return redirect(url_for("home.index"))
 
     def demo(self) -> ResponseReturnValue:
         """In development: offer patients of the demo."""
         if not self.room.demo:
             abort(404)
-        return render_template("portal/demo.html", patients=self.room.demo, demo=True)
+        people = [(place, one.title, "") for place, one in enumerate(self.room.demo)]
+        return render_template("portal/demo.html", people=people)
 
-    def play(self, number: int) -> ResponseReturnValue:
+    def play(self) -> ResponseReturnValue:
         """In development: sign in as one of them."""
+        number = request.form.get("person", -1, int)
         if not 0 <= number < len(self.room.demo):
             abort(404)
         chosen = self.room.demo[number]
-        if chosen.new:
+        if chosen.new and not self.room.enrolling.is_enrolled(chosen.subject):
             code = self.room.enrolling.invite(chosen.subject, self.room.clock())
             return redirect(url_for("doors.start", _anchor=code))
         _become(self.room, SessionKind.PATIENT, chosen.subject)
@@ -207,7 +204,7 @@ def _ticket(room: PortalRoom, purpose: str, state: dict[str, str]) -> str:
 
 
 def _address() -> str:
-    return "mail:" + request.form.get("address", "").strip().lower()[:LONGEST_ADDRESS]
+    return "mail:" + request.form.get("email", "").strip().lower()[:LONGEST_ADDRESS]
 
 
 def _looks_like_mail(address: str) -> bool:

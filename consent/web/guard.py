@@ -12,7 +12,7 @@ def signed_in(*kinds: SessionKind) -> SubjectId:
     page = here()
     if page.kind in kinds:
         return page.subject
-    return abort(redirect(url_for("doors.welcome")) if request.method in {"GET", "HEAD"} else 403)
+    return abort(redirect(url_for("home.index")) if request.method in {"GET", "HEAD"} else 403)
 
 
 def patient() -> SubjectId:

@@ -6,7 +6,7 @@
 | `/consents`, `/consents/<id>` | what was given, one of them |
 | `/consents/<id>/stop`, `/stop-everything` | asks once more, and stops |
 | `/consents/<id>/stopped`, `/consents/<id>/receipt.json` | the stop receipt |
-| `/stop` | for a mailed code: a list under neutral names, and the stop |
+| `/stop`, `/stop/one`, `/stop/all`, `/stop/done` | for a mailed code: a list under neutral names, and the stop |
 """
 
 import json
@@ -15,17 +15,22 @@ from typing import Final
 
 from flask import Blueprint, Response, abort, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
 
-from consent.services.granting import UnknownConsentError
-from consent.services.portal.overview import OPEN, Given
+from consent.domain.hashing import Json
+from consent.domain.terms import SubjectId
+from consent.services.portal.overview import OPEN, RUNNING, Given, Status
 from consent.services.portal.sessions import SessionKind
 from consent.web.guard import patient, signed_in
 from consent.web.room import PortalRoom
 from consent.web.routes import Route, route
 from consent.web.session import here
+from consent.web.views import Stopped, card, neutral, stopped
 
 PAGE: Final = 20
 """Consents on one page."""
+TROUBLE: Final = _l("We cannot see right now what is in force. Until then no study gets anything. You can still stop.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +56,9 @@ class HomePages:
                 Route("POST", "/stop-everything", self.stop_everything),
                 Route("GET", "/stopped", self.stopped_all),
                 Route("GET", "/stop", self.stop_only),
-                Route("POST", "/stop", self.stop_by_code),
+                Route("POST", "/stop/one", self.stop_one_by_code),
+                Route("POST", "/stop/all", self.stop_all_by_code),
+                Route("GET", "/stop/done", self.stopped_by_code),
             ],
         )
 
@@ -61,41 +68,52 @@ class HomePages:
         if kind is SessionKind.STOPPING:
             return redirect(url_for("home.stop_only"))
         if kind is not SessionKind.PATIENT:
-            return redirect(url_for("doors.welcome"))
-        running = self.room.overview.running(here().subject, now)
-        trouble = self.room.overview.trouble(now)
+            return render_template("portal/welcome.html")
+        running, trouble = self.room.overview.running(here().subject, now), self.room.overview.trouble(now)
         using = {given.study for given in running if given.status in OPEN}
+        waiting = len(self.room.asking.requests(here().subject, now))
         return render_template(
             "portal/home.html",
-            cards=running,
+            cards=[card(given) for given in running[:PAGE]],
+            total=len(running),
             count=0 if trouble else len(using),
-            allowed=len(using),
-            trouble=trouble,
-            requests=len(self.room.asking.requests(here().subject, now)),
-            counted=self.room.asking.is_asked(here().subject),
+            trouble=TROUBLE if trouble else None,
+            requests=waiting,
         )
 
     def consents(self) -> ResponseReturnValue:
         """List every consent, a page at a time."""
         subject = patient()
-        total = self.room.overview.count(subject)
-        last = max(1, -(-total // PAGE))
-        page = min(max(1, request.args.get("page", 1, int)), last)
-        cards = self.room.overview.given(subject, self.room.clock(), (page - 1) * PAGE, PAGE)
-        return render_template("portal/consents.html", cards=cards, page=page, pages=last, total=total)
+        pages = max(1, -(-self.room.overview.count(subject) // PAGE))
+        page = min(max(1, request.args.get("page", 1, int)), pages)
+        found = self.room.overview.given(subject, self.room.clock(), (page - 1) * PAGE, PAGE)
+        return render_template(
+            "portal/consents.html",
+            in_force=[card(given) for given in found if given.status in RUNNING - {Status.SOON}],
+            ending_soon=[card(given) for given in found if given.status is Status.SOON],
+            ended=[card(given) for given in found if given.status not in RUNNING],
+            page=page,
+            pages=pages,
+        )
 
     def consent(self, consent: str) -> ResponseReturnValue:
         """Show one consent."""
-        return render_template(
-            "portal/consent.html", card=self._own(consent), trouble=self.room.overview.trouble(self.room.clock())
-        )
+        own = self._own(consent)
+        technical = [
+            (_("Number of the consent"), own.id),
+            (_("Commitment"), own.commitment),
+            (_("Address"), own.address),
+            (_("The ledger says"), _("revoked") if own.revoked else str(own.status)),
+        ]
+        return render_template("portal/consent.html", card=card(own), technical=technical)
 
     def ask_stop(self, consent: str) -> ResponseReturnValue:
         """Ask once more before one consent is stopped."""
-        card = self._own(consent)
-        if card.stopped:
+        own = self._own(consent)
+        if own.stopped:
             return redirect(url_for("home.stopped", consent=consent))
-        return render_template("portal/stop.html", card=card, cards=[card])
+        action = url_for("home.stop", consent=consent)
+        return render_template("portal/stop.html", cards=[card(own)], action=action, onward=url_for("home.index"))
 
     def stop(self, consent: str) -> ResponseReturnValue:
         """Stop one consent."""
@@ -105,11 +123,12 @@ class HomePages:
 
     def stopped(self, consent: str) -> ResponseReturnValue:
         """Show its stop receipt."""
-        card = self._own(consent)
+        own = self._own(consent)
         receipt = self.room.overview.stop_receipt(here().subject, consent)
         if receipt is None:
             return redirect(url_for("home.consent", consent=consent))
-        return render_template("portal/stopped.html", card=card, receipt=receipt)
+        stops = [stopped(own, receipt, link=url_for("home.receipt", consent=consent))]
+        return render_template("portal/stopped.html", stops=stops, onward=url_for("home.index"))
 
     def receipt(self, consent: str) -> ResponseReturnValue:
         """Hand out the stop receipt as JSON."""
@@ -124,38 +143,65 @@ class HomePages:
         running = self.room.overview.running(patient(), self.room.clock())
         if not running:
             return redirect(url_for("home.index"))
-        return render_template("portal/stop.html", card=None, cards=running)
+        cards, action = [card(given) for given in running], url_for("home.stop_everything")
+        return render_template("portal/stop.html", cards=cards, action=action, onward=url_for("home.index"))
 
     def stop_everything(self) -> ResponseReturnValue:
         """Stop everything."""
-        subject, now = patient(), self.room.clock()
-        running = [given.id for given in self.room.overview.running(subject, now)]
-        self.room.overview.stop_everything(subject, now)
-        here()["stopped"] = running
+        self._stop_all(patient())
         return redirect(url_for("home.stopped_all"))
 
     def stopped_all(self) -> ResponseReturnValue:
         """Show what was stopped, with a receipt each."""
-        subject, now = patient(), self.room.clock()
-        found = [self.room.overview.one(subject, str(consent), now) for consent in here().get("stopped", [])]
-        return render_template("portal/stopped_all.html", cards=[card for card in found if card and card.stopped])
+        stops = self._stops(patient(), named=True)
+        if not stops:
+            return redirect(url_for("home.index"))
+        return render_template("portal/stopped.html", stops=stops, onward=url_for("home.index"))
 
     def stop_only(self) -> ResponseReturnValue:
-        """For a mailed code: list what runs under neutral names."""
-        running = self.room.overview.running(signed_in(SessionKind.STOPPING, SessionKind.PATIENT), self.room.clock())
-        return render_template("portal/stop_only.html", cards=list(enumerate(running, 1)))
+        """For a mailed code: list what runs under neutral names. Anybody else is asked for their mail address."""
+        if here().kind is not SessionKind.STOPPING:
+            return redirect(url_for("doors.stop_code"))
+        running = self.room.overview.running(here().subject, self.room.clock())
+        return render_template("portal/stop_only.html", studies=neutral(running))
 
-    def stop_by_code(self) -> ResponseReturnValue:
-        """For a mailed code: stop one of them, or all."""
-        subject, consent = signed_in(SessionKind.STOPPING, SessionKind.PATIENT), request.form.get("consent", "")
-        if consent:
-            try:
-                self.room.overview.stop(subject, [consent], self.room.clock())
-            except UnknownConsentError:
-                abort(404)
-        else:
-            self.room.overview.stop_everything(subject, self.room.clock())
-        return redirect(url_for("home.stop_only", done=1))
+    def stop_one_by_code(self) -> ResponseReturnValue:
+        """For a mailed code: stop one consent."""
+        subject, consent = signed_in(SessionKind.STOPPING), request.form.get("id", "")
+        if self.room.overview.one(subject, consent, self.room.clock()) is None:
+            abort(404)
+        self.room.overview.stop(subject, [consent], self.room.clock())
+        here()["stopped"] = [consent]
+        return redirect(url_for("home.stopped_by_code"))
+
+    def stop_all_by_code(self) -> ResponseReturnValue:
+        """For a mailed code: stop everything."""
+        self._stop_all(signed_in(SessionKind.STOPPING))
+        return redirect(url_for("home.stopped_by_code"))
+
+    def stopped_by_code(self) -> ResponseReturnValue:
+        """For a mailed code: show what was stopped, under neutral names."""
+        stops = self._stops(signed_in(SessionKind.STOPPING), named=False)
+        if not stops:
+            return redirect(url_for("home.stop_only"))
+        return render_template("portal/stopped.html", stops=stops, onward=url_for("home.stop_only"))
+
+    def _stop_all(self, subject: SubjectId) -> None:
+        now = self.room.clock()
+        running = [given.id for given in self.room.overview.running(subject, now)]
+        self.room.overview.stop_everything(subject, now)
+        here()["stopped"] = list[Json](running)
+
+    def _stops(self, subject: SubjectId, *, named: bool) -> list[Stopped]:
+        """Return what this session stopped last."""
+        stops = []
+        for number, consent in enumerate(here().get("stopped", []), 1):
+            own = self.room.overview.one(subject, consent, self.room.clock())
+            receipt = self.room.overview.stop_receipt(subject, consent)
+            if own and receipt:
+                link = url_for("home.receipt", consent=consent) if named else ""
+                stops.append(stopped(own, receipt, number, link, named=named))
+        return stops
 
     def _own(self, consent: str) -> Given:
         """Return one's own consent; anybody else's is not there."""

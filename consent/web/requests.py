@@ -4,11 +4,11 @@
 | --- | --- |
 | `/requests`, `/requests/<study>` | what is asked, one of it |
 | `/requests/<study>/choose`, `/when`, `/questions`, `/check` | the steps; each asks for what is missing before it |
-| `/requests/<study>/sign` | leads to the signing origin |
+| `/requests/<study>/allow` | leads to the signing origin |
 | `/requests/<study>/no` | says no |
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -16,17 +16,22 @@ from flask import Blueprint, abort, flash, redirect, render_template, request, u
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from consent.domain.details import Details, render
+from consent.domain.details import render
 from consent.domain.hashing import Json
-from consent.domain.terms import Category, Terms, month_end_after
+from consent.domain.terms import Category, Terms
 from consent.services.portal.asking import MONTHS, YEARS, Choice, ChoiceError, Request
 from consent.web.guard import patient
 from consent.web.room import PortalRoom
 from consent.web.routes import Route, route
 from consent.web.session import here
+from consent.web.views import asked, ends, windows
 
 QUESTIONS: Final = {"care": "no", "stop": "yes", "name": "no"}
-"""The three questions and their right answers: does your care change, can you stop, does the study get your name."""
+"""The three questions and their right answers: does your care change, can you stop, does the study see your name."""
+PAGE: Final = 10
+"""Requests on one page."""
+Errors = Sequence[tuple[str, str]]
+"""What is wrong with a form: the field's id, and a sentence."""
 _NO_SALT: Final = bytes(32)
 
 
@@ -52,87 +57,118 @@ class RequestPages:
                 Route("GET", "/<study>/questions", self.questions),
                 Route("POST", "/<study>/questions", self.take_answers),
                 Route("GET", "/<study>/check", self.check),
-                Route("POST", "/<study>/sign", self.sign),
+                Route("POST", "/<study>/allow", self.allow),
             ],
         )
 
     def index(self) -> ResponseReturnValue:
-        """List what is asked."""
-        subject = patient()
-        asked = self.room.asking.requests(subject, self.room.clock())
-        return render_template("portal/requests.html", requests=asked, counted=self.room.asking.is_asked(subject))
+        """List what is asked, a page at a time."""
+        waiting = self.room.asking.requests(patient(), self.room.clock())
+        pages = max(1, -(-len(waiting) // PAGE))
+        page = min(max(1, request.args.get("page", 1, int)), pages)
+        shown = [asked(one) for one in waiting[(page - 1) * PAGE : page * PAGE]]
+        return render_template("portal/requests.html", asked=shown, page=page, pages=pages)
 
     def one(self, study: str) -> ResponseReturnValue:
         """Show one request."""
-        return render_template("portal/request.html", request=self._asked(study))
+        return render_template("portal/request.html", asked=asked(self._asked(study)))
 
     def say_no(self, study: str) -> ResponseReturnValue:
         """Say no to it."""
-        asked = self._asked(study)
+        title = self._asked(study).reference.title
         self.room.asking.decline(here().subject, study)
         here().pop("draft", None)
-        flash(_("You said no to “%(title)s”. Your care does not change.", title=asked.reference.title))
+        flash(_("You said no to “%(title)s”. Your care does not change.", title=title))
         return redirect(url_for("requests.index"))
 
     def choose(self, study: str) -> ResponseReturnValue:
         """Ask for the kinds of record."""
-        asked = self._asked(study)
-        return render_template("portal/choose.html", request=asked, chosen=_draft(study).get("categories", []))
+        return self._choosing(self._asked(study))
 
     def take_categories(self, study: str) -> ResponseReturnValue:
         """Take them."""
-        asked = self._asked(study)
-        offered = asked.study.required | asked.study.optional
-        chosen = sorted(set(request.form.getlist("category")) & {category.value for category in offered})
+        found = self._asked(study)
+        offered = {category.value for category in found.study.required | found.study.optional}
+        chosen = sorted(set(request.form.getlist("category")) & offered)
         _remember(study, categories=chosen)
-        missing = asked.study.required - set(map(Category, chosen))
-        if missing:
-            wrong = _("The study cannot work without the kinds marked “needed”. Tick them all, or say no.")
-            return render_template("portal/choose.html", request=asked, chosen=chosen, error=wrong), 422
-        return _next(study, "requests.when")
+        if not found.study.required <= set(map(Category, chosen)):
+            wrong = _("Tick every kind that is needed, or say no.")
+            return self._choosing(found, [("required", wrong)]), 422
+        return self._onward(study, "requests.when")
 
     def when(self, study: str) -> ResponseReturnValue:
         """Ask for which years, and until when."""
-        return self._when(self._asked(study), "")
+        return self._timing(self._asked(study))
 
     def take_time(self, study: str) -> ResponseReturnValue:
         """Take that."""
-        asked = self._asked(study)
-        years, months = request.form.get("years", ""), request.form.get("months", "")
-        _remember(study, years=years, months=months)
-        if years not in {"all", *map(str, YEARS)} or months not in set(map(str, MONTHS)):
-            return self._when(asked, _("Choose one answer to each of the two questions.")), 422
-        return _next(study, "requests.questions" if asked.first else "requests.check")
+        found, window, end = self._asked(study), request.form.get("window", ""), request.form.get("end", "")
+        errors = []
+        if window not in {"all", *map(str, YEARS)}:
+            errors.append(("window", _("Choose how far back they may look.")))
+        if end not in set(map(str, MONTHS)):
+            errors.append(("end", _("Choose how long they may use them.")))
+        _remember(study, years="" if errors else window, months="" if errors else end)
+        if errors:
+            return self._timing(found, errors), 422
+        return self._onward(study, "requests.questions" if found.first else "requests.check")
 
     def questions(self, study: str) -> ResponseReturnValue:
         """Ask the three questions."""
-        return render_template("portal/questions.html", request=self._asked(study), answers={}, wrong=[])
+        return self._questioning(self._asked(study), {}, [], [])
 
     def take_answers(self, study: str) -> ResponseReturnValue:
         """Take the answers; wrong ones are explained."""
-        asked = self._asked(study)
-        answers = {name: request.form.get(name, "") for name in QUESTIONS}
-        wrong = [name for name, right in QUESTIONS.items() if answers[name] != right]
-        if wrong:
-            page = render_template("portal/questions.html", request=asked, answers=answers, wrong=wrong)
-            return page, 422
+        found, given = self._asked(study), {name: request.form.get(name, "") for name in QUESTIONS}
+        empty = [(name, _("Choose yes or no.")) for name in QUESTIONS if not given[name]]
+        mistaken = [name for name, right in QUESTIONS.items() if given[name] not in {right, ""}]
+        if empty or mistaken:
+            return self._questioning(found, given, mistaken, empty), 422
         _remember(study, understood=True)
         return redirect(url_for("requests.check", study=study))
 
     def check(self, study: str) -> ResponseReturnValue:
         """Show all answers, and the sentences that will be signed."""
-        asked = self._asked(study)
-        terms = self._terms(asked)
-        return render_template("portal/check.html", request=asked, details=_sentences(terms), terms=terms)
+        found = self._asked(study)
+        sentences = render(self._terms(found), _NO_SALT)
+        return self._page("check", found, 4, sentences=sentences)
 
-    def sign(self, study: str) -> ResponseReturnValue:
+    def allow(self, study: str) -> ResponseReturnValue:
         """Lead to the signing origin."""
-        asked = self._asked(study)
-        self._terms(asked)
+        self._terms(self._asked(study))
         page, now = here(), self.room.clock()
         state: dict[str, Json] = {"study": study, "draft": dict(_draft(study))}
         ticket = self.room.sessions.ticket("sign", page.browser.digest, page.subject, state, now)
         return redirect(f"{self.room.origins.signing}/t/{ticket}")
+
+    def _choosing(self, found: Request, errors: Errors = ()) -> str:
+        return self._page("choose", found, 1, chosen=_draft(found.reference.id).get("categories", []), errors=errors)
+
+    def _timing(self, found: Request, errors: Errors = ()) -> str:
+        draft = _draft(found.reference.id)
+        window = request.form.get("window", draft.get("years", ""))
+        end = request.form.get("end", draft.get("months", ""))
+        choices = {"windows": windows(), "ends": ends(self.room.clock())}
+        return self._page("when", found, 2, **choices, window=window, end=end, errors=errors)
+
+    def _questioning(
+        self, found: Request, given: Mapping[str, str], mistaken: Sequence[str], errors: Errors
+    ) -> str:  # fmt: skip
+        return self._page("questions", found, 3, given=given, mistaken=mistaken, errors=errors)
+
+    def _page(self, name: str, found: Request, step: int, **shown: Any) -> str:  # noqa: ANN401  # what a template takes
+        """Return a step's page; those who were asked the questions before have a step less."""
+        of = 4 if found.first else 3
+        changing = request.args.get("change") == "1"
+        return render_template(
+            f"portal/{name}.html", asked=asked(found), step=min(step, of), of=of, changing=changing, **shown
+        )
+
+    def _onward(self, study: str, endpoint: str) -> ResponseReturnValue:
+        """Go on, or back to the check for whoever came from there to change one answer."""
+        draft = _draft(study)
+        complete = bool(draft.get("categories") and draft.get("months")) and request.args.get("change") == "1"
+        return redirect(url_for("requests.check" if complete else endpoint, study=study))
 
     def _asked(self, study: str) -> Request:
         return self.room.asking.request(patient(), study, self.room.clock()) or abort(404)
@@ -147,12 +183,6 @@ class RequestPages:
         except ChoiceError:
             return abort(redirect(url_for("requests.choose", study=study)))
 
-    def _when(self, asked: Request, error: str) -> str:
-        now = self.room.clock()
-        ends = {months: month_end_after(now, months) for months in MONTHS}
-        draft = _draft(asked.reference.id)
-        return render_template("portal/when.html", request=asked, years=YEARS, ends=ends, draft=draft, error=error)
-
 
 def choice_of(draft: Mapping[str, Any]) -> Choice:
     """Return what the pages remember of somebody's choice; raise `ChoiceError` where something is left to choose."""
@@ -164,10 +194,6 @@ def choice_of(draft: Mapping[str, Any]) -> Choice:
         raise ChoiceError("something is left to choose: go back and choose it") from error
 
 
-def _sentences(terms: Terms) -> Details:
-    return render(terms, _NO_SALT)
-
-
 def _draft(study: str) -> Mapping[str, Any]:
     draft = here().get("draft", {})
     return draft if draft.get("study") == study else {}
@@ -175,9 +201,3 @@ def _draft(study: str) -> Mapping[str, Any]:
 
 def _remember(study: str, **chosen: object) -> None:
     here()["draft"] = {**_draft(study), "study": study, **chosen}
-
-
-def _next(study: str, endpoint: str) -> ResponseReturnValue:
-    """Go on, or back to the check for whoever came from there to change one answer."""
-    back = request.form.get("back") == "check"
-    return redirect(url_for("requests.check" if back else endpoint, study=study))

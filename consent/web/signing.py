@@ -16,6 +16,7 @@ import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any, Final
 
 from flask import Blueprint, Response, abort, jsonify, redirect, render_template, request
@@ -32,7 +33,7 @@ from consent.services.granting import Submission
 from consent.services.portal.asking import ChoiceError
 from consent.services.portal.enrolling import NewWallet, Slot
 from consent.services.portal.sessions import SessionKind
-from consent.web.problems import problem
+from consent.web.problems import Refusal
 from consent.web.requests import choice_of
 from consent.web.room import PortalRoom
 from consent.web.routes import Route, route
@@ -144,7 +145,7 @@ class SigningPages:
         self._act("sign-in")
         found = self.room.enrolling.slot(_bytes(_sent("id")["id"], 32))
         if found is None:
-            return problem(404, _("This code is not known here. Compare it with the paper, letter by letter."))
+            raise Refusal(HTTPStatus.NOT_FOUND, _("This code is not known here. Compare it with the paper."))
         slot, enrolment = found
         return _answer({"slot": slot.to_json(), "enrolment": enrolment.hex()})
 

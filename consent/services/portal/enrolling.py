@@ -121,6 +121,12 @@ class Enrolling:
             unit.accounts.invite(Invitation(_digest(code), subject, expires))
         return crockford.written(code, CODE_CHARACTERS)
 
+    def is_enrolled(self, subject: SubjectId) -> bool:
+        """Say whether a person has an enrolment key."""
+        with self.store.reading() as unit:
+            self.book.follow(unit)
+        return subject in self.book.enrolments
+
     def invited(self, typed: str, now: datetime) -> bytes | None:
         """Return the 32-byte digest of a code that somebody typed, None where it is none, was used or is too old."""
         try:
