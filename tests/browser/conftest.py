@@ -1,0 +1,101 @@
+"""Fixtures of tests in a real browser. Each test has a browser of its own, which may speak to this machine alone."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, Request, sync_playwright
+
+from tests.browser.chromium import MISSING, launched
+from tests.browser.hospital import Hospital, served
+from tests.browser.looking import PHONE
+from tests.services.house import House, Template
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """A real Chromium; without one the tests are skipped, and say which package is missing."""
+    with sync_playwright() as playwright:
+        found = launched(playwright)
+        if found is None:
+            pytest.skip(MISSING)
+        yield found
+        found.close()
+
+
+@pytest.fixture(scope="module")
+def hospital(template: Template, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hospital]:
+    """A small hospital with its portal, for the tests of one file."""
+    home = tmp_path_factory.mktemp("hospital") / "home"
+    with House.copied(template, home) as house, served(house) as open_hospital:
+        yield open_hospital
+
+
+@dataclass(slots=True)
+class Seen:
+    """What a browser did: every request with its body, and what went wrong in a page."""
+
+    requests: list[Request] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+
+    def sent(self) -> str:
+        """Return all that left the browser, as one text."""
+        return "\n".join(f"{one.url} {one.headers} {one.post_data or ''}" for one in self.requests)
+
+
+def watched(context: BrowserContext) -> Seen:
+    """Watch a browser."""
+    seen = Seen()
+    context.on("request", lambda request: seen.requests.append(request))  # noqa: PLW0108  # Playwright marks functions
+    context.on("weberror", lambda error: seen.faults.append(str(error.error)))
+    context.on(
+        "console",
+        lambda message: seen.faults.append(message.text) if "Content Security Policy" in message.text else None,
+    )
+    return seen
+
+
+def is_here(url: str) -> bool:
+    """Say whether an address is of this machine."""
+    host = urlsplit(url).hostname or ""
+    return host in {"localhost", "127.0.0.1"} or host.endswith(".localhost") or url.startswith(("data:", "blob:"))
+
+
+@pytest.fixture
+def seen(context: BrowserContext) -> Seen:
+    """What the test's browser did."""
+    found: Seen = context.seen  # type: ignore[attr-defined]  # put there below
+    return found
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    """A browser of its own, with nothing stored; at the end it spoke to nobody else and nothing broke in a page."""
+    own = browser.new_context(viewport={"width": PHONE["width"], "height": PHONE["height"]}, locale="en-GB")
+    seen = watched(own)
+    own.seen = seen  # type: ignore[attr-defined]  # for the fixture above
+    own.set_default_timeout(15_000)
+    yield own
+    own.close()
+    assert [one.url for one in seen.requests if not is_here(one.url)] == []
+    assert seen.faults == []
+
+
+@pytest.fixture
+def page(context: BrowserContext) -> Page:
+    """A page of the test's browser."""
+    return context.new_page()
+
+
+@pytest.fixture(scope="session")
+def database_kind() -> str:
+    """These tests are about the browser: one database is enough."""
+    return "sqlite"
+
+
+@pytest.fixture
+def letters(hospital: Hospital) -> Path:
+    """The folder of what was mailed."""
+    return hospital.house.open.places.home / "mail"

@@ -1,0 +1,133 @@
+"""A portal in tests: a small hospital whose ledger the test runs, and the real server beside it."""
+
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from http.client import HTTPException
+from typing import Final
+
+from playwright.sync_api import BrowserContext, Page
+
+from consent import wiring
+from consent.domain.terms import SubjectId
+from consent.services.portal.sessions import BrowserSessions, SessionKind
+from consent.settings import WebSettings
+from consent.web.session import PORTAL_COOKIE
+from tests.browser.looking import picture
+from tests.services.house import PASSPHRASE, House, receive
+
+TELEPHONE: Final = "020 7946 0123"
+"""Of the numbers that Ofcom keeps for stories."""
+_PATIENCE: Final = 60
+
+
+@dataclass(slots=True)
+class Hospital:
+    """A house, and its portal on a port of this machine."""
+
+    house: House
+    port: int
+    server: subprocess.Popen[bytes]
+    newcomers: list[SubjectId] = field(default_factory=list)
+
+    @property
+    def portal(self) -> str:
+        """The portal's origin."""
+        return f"http://localhost:{self.port}"
+
+    @property
+    def signing(self) -> str:
+        """The signing origin."""
+        return f"http://sign.localhost:{self.port}"
+
+    def newcomer(self) -> tuple[SubjectId, str]:
+        """Import somebody new; return who it is and the code that they get on paper."""
+        number = 1000 + len(self.newcomers)
+        [subject] = receive(self.house.open, number)
+        self.newcomers.append(subject)
+        enrolling = wiring.enrolling(self.house.open, WebSettings.read(self.port, {}))
+        return subject, enrolling.invite(subject, datetime.now(UTC))
+
+    def ask(self, *subjects: SubjectId) -> None:
+        """Let these people be asked."""
+        self.house.open.preferences.prefer(subjects, datetime.now(UTC), counted=True)
+
+    def sign_in(self, context: BrowserContext, subject: SubjectId, kind: SessionKind = SessionKind.PATIENT) -> None:
+        """Sign a browser in without its key: what tests of signing in do for real."""
+        sessions, now = BrowserSessions(self.house.open.store), datetime.now(UTC)
+        session = sessions.begin(kind, subject, now)
+        sessions.keep(session, now)
+        cookie = {"name": PORTAL_COOKIE, "value": session.token, "url": self.portal, "secure": True, "httpOnly": True}
+        context.add_cookies([cookie])  # type: ignore[list-item]  # a dictionary of the right members
+
+
+@contextmanager
+def served(house: House, **settings: str) -> Iterator[Hospital]:
+    """Serve a house's portal, in processes of its own."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    home = house.open.places.home
+    passphrase = home / "test-passphrase"
+    passphrase.write_bytes(PASSPHRASE)
+    replicas = ":".join(map(str, house.settings.replicas))
+    environment = os.environ | {
+        "CONSENTRY_PASSPHRASE_FILE": str(passphrase),
+        "CONSENTRY_REPLICAS": replicas,
+        "CONSENTRY_TELEPHONE": TELEPHONE,
+        "CONSENTRY_PUBLICATION_WINDOW": "0",
+        **settings,
+    }
+    command = [sys.executable, "-m", "consent.cli", "web", str(home), "--port", str(port)]
+    server = subprocess.Popen(command, env=environment)
+    try:
+        _wait(port, server)
+        yield Hospital(house, port, server)
+    finally:
+        server.terminate()
+        server.wait(_PATIENCE)
+
+
+def _wait(port: int, server: subprocess.Popen[bytes]) -> None:
+    for _ in range(_PATIENCE * 10):
+        try:
+            urllib.request.urlopen(f"http://localhost:{port}/healthz", timeout=5)
+        except (OSError, HTTPException):
+            assert server.poll() is None, "the server ended"
+            time.sleep(0.1)
+        else:
+            return
+    raise AssertionError("the server does not answer")
+
+
+def made_a_key(page: Page, hospital: Hospital, code: str, passphrase: str = "", name: str = "") -> str:
+    """Enrol with a code, as a patient does; return the recovery code. `name` begins the names of pictures."""
+    page.goto(f"{hospital.portal}/start#{code}")
+    page.get_by_role("button", name="Go on").click()
+    page.get_by_role("button", name="Make my key").click()
+    page.wait_for_url(f"{hospital.signing}/**")
+    page.get_by_role("button", name="Make my key").click()
+    if passphrase:
+        page.get_by_label("Your passphrase", exact=True).fill(passphrase)
+        page.get_by_label("The same passphrase again").fill(passphrase)
+        page.locator("#passphrase-form").get_by_role("button").click()
+    page.get_by_role("button", name="I have it on paper").wait_for()
+    groups = page.locator("#code li").all_inner_texts()
+    if name:
+        picture(page, f"{name}-code")
+    page.get_by_role("button", name="I have it on paper").click()
+    for question in (0, 1):
+        asked = re.search(r"\d", page.locator(f"#group-{question}-label").inner_text())
+        assert asked is not None
+        page.locator(f"#group-{question}").fill(groups[int(asked[0]) - 1])
+    page.locator("#check-form").get_by_role("button", name="Go on").click()
+    page.wait_for_url(f"{hospital.portal}/**")
+    return "-".join(groups)
