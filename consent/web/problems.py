@@ -56,9 +56,7 @@ _PROBLEMS: Final = {
     410: Problem(_("This is not asked any more"), _("It ended, or it changed. Go to the start page and look again.")),
     422: Problem(_("This did not work"), _("Nothing was stored. Go to the start page and try again.")),
     500: _BROKEN,
-    503: Problem(
-        _("We cannot do this now"), _("Nothing is lost. You can still stop sharing. Try again soon.")
-    ),
+    503: Problem(_("We cannot do this now"), _("Nothing is lost. You can still stop sharing. Try again soon.")),
 }
 
 _REFUSED: Final = {

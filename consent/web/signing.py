@@ -8,7 +8,7 @@ addresses, signatures; nothing that opens them.
 | `/t/<ticket>` | takes a ticket and leads to its page |
 | `/set-up`, `/set-up/options` | a new wallet, for an invitation |
 | `/sign-in`, `/sign-in/options`, `/sign-in/passkey`, `/sign-in/key`, `/slots/find` | signing in |
-| `/sign`, `/sign/act` | signing what was chosen |
+| `/sign`, `/sign/act`, `/no` | signing what was chosen, or saying no to it |
 | `/set-up/challenge`, `/sign-in/challenge` | what the enrolment key signs to show itself |
 """
 
@@ -60,6 +60,7 @@ class SigningPages:
                 Route("GET", "/t/<ticket>", self.arrive, "60 per minute"),
                 Route("GET", "/<any('set-up', 'sign-in', 'sign'):purpose>", self.page),
                 Route("GET", "/cancel", self.cancel),
+                Route("POST", "/no", self.say_no),
                 Route("GET", "/<any('set-up', 'sign-in'):purpose>/challenge", self.challenge),
                 Route("POST", "/set-up/options", self.new_passkey),
                 Route("POST", "/set-up", self.set_up, "20 per minute"),
@@ -103,6 +104,13 @@ class SigningPages:
         """Lead back to the portal, having done nothing."""
         here().ended = True
         return redirect(self.room.origins.portal)
+
+    def say_no(self) -> ResponseReturnValue:
+        """Say no to what there is to sign, and lead back to the portal."""
+        current = self._act("sign")
+        self.room.asking.decline(here().subject, current["state"]["study"])
+        here().ended = True
+        return redirect(f"{self.room.origins.portal}/requests")
 
     def challenge(self, purpose: str) -> ResponseReturnValue:
         """Hand out what the enrolment key signs to show itself."""

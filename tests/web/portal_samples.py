@@ -1,0 +1,97 @@
+"""What views give the portal's pages, as plain objects, with one string of mischief wherever others write."""
+
+from datetime import UTC, date, datetime
+from types import SimpleNamespace
+from typing import Any, Final
+
+ODD: Final = "<script>alert('odd')</script>"
+"""What a researcher or an operator could write into any field of theirs."""
+
+TELEPHONE: Final = "+49 30 1234 5678"
+
+
+def status(tone: str = "on") -> SimpleNamespace:
+    """Return a status as a chip shows it."""
+    return SimpleNamespace(word=ODD, tone=tone)
+
+
+def card(tone: str = "on", stopped: datetime | None = None) -> SimpleNamespace:
+    """Return one consent as home, the list and the detail show it."""
+    return SimpleNamespace(
+        id="c1",
+        title=ODD,
+        institution=ODD,
+        who=ODD,
+        what=ODD,
+        why=ODD,
+        until=ODD,
+        status=status(tone),
+        since=date(2026, 5, 3),
+        ends=date(2027, 6, 30),
+        stopped=stopped,
+    )
+
+
+ASKED: Final = SimpleNamespace(
+    id="r1",
+    title=ODD,
+    institution=ODD,
+    text=ODD,
+    required=[("demographics", ODD, 2), ("laboratory", ODD, 1480)],
+    optional=[("notes", ODD, 0)],
+    operations=ODD,
+    purpose=ODD,
+    how_long=None,
+    not_given=[ODD],
+)
+STOP: Final = SimpleNamespace(
+    title=ODD,
+    number=1,
+    institution=ODD,
+    at=datetime(2026, 11, 26, 14, 5, tzinfo=UTC),
+    by="You",
+    entry=4812,
+    receipt="/consents/c1/receipt.json",
+)
+NEUTRAL: Final = SimpleNamespace(number=1, id="c1", allowed=date(2026, 5, 3), until=date(2027, 6, 30))
+_STEP: Final = {"asked": ASKED, "step": 1, "of": 4, "signed_in": True}
+
+PAGES: Final[dict[str, dict[str, Any]]] = {
+    "welcome": {},
+    "start": {"errors": [("code", ODD)]},
+    "set_up_intro": {},
+    "preferences": {"signed_in": True, "email": ODD, "errors": [("email", ODD)]},
+    "stop_code": {"errors": [("email", ODD)]},
+    "stop_code_sent": {},
+    "stop_only": {"stopping": True, "studies": [NEUTRAL]},
+    "home": {
+        "total": 3,
+        "signed_in": True,
+        "cards": [card()],
+        "count": 2,
+        "requests": 1,
+        "waiting": 1,
+        "trouble": ODD,
+        "said": ODD,
+    },
+    "requests": {"signed_in": True, "asked": [ASKED], "page": 2, "pages": 3},
+    "request": {"signed_in": True, "asked": ASKED},
+    "choose": _STEP | {"errors": [("required", ODD)]},
+    "when": _STEP | {"windows": [("all", ODD)], "ends": [("2027-06", ODD)], "errors": [("end", ODD)]},
+    "questions": _STEP | {"mistaken": ["undo"], "errors": [("undo", ODD)]},
+    "check": _STEP | {"sentences": card()},
+    "consents": {
+        "signed_in": True,
+        "in_force": [card(), card("wait")],
+        "ending_soon": [card("soon")],
+        "ended": [card("off", STOP.at)],
+        "page": 1,
+        "pages": 2,
+    },
+    "consent": {"signed_in": True, "card": card(), "technical": [(ODD, ODD)]},
+    "stop": {"signed_in": True, "cards": [card()], "action": "/consents/c1/stop", "onward": "/"},
+    "stopped": {"signed_in": True, "stops": [STOP], "onward": "/"},
+    "problem": {"title": ODD, "sentence": ODD},
+    "demo": {"demo": True, "people": [("1", ODD, ODD)]},
+}
+"""Each page of the portal by the name of its template, with what its view gives."""
