@@ -33,6 +33,10 @@ def by_host(apps: Mapping[str, Wsgi]) -> Wsgi:
             return Response("this is too much\n", 413)(environ, start_response)
         environ["wsgi.input"] = BytesIO(environ["wsgi.input"].read(length))
         with turn:
-            return [b"".join(app(environ, start_response))]
+            answered = app(environ, start_response)
+            try:
+                return [b"".join(answered)]
+            finally:
+                getattr(answered, "close", lambda: None)()  # PEP 3333: whoever takes an answer closes it
 
     return answer

@@ -31,7 +31,7 @@ class MailedCode:
     """A code that was mailed, as the session that asked for it remembers it.
 
     Attributes:
-        digest: SHA-256 of the code, hex.
+        digest: keyed HMAC of the code, hex: whoever reads it cannot try all codes.
         subject: whom it signs in; empty where nobody has the address, and then no code does.
         expires: Unix seconds.
         tries: how many wrong ones are left.
@@ -99,13 +99,13 @@ class SigningIn:
         code = secrets.randbits(5 * CODE_CHARACTERS)
         known = len(found) == 1
         expires = int(now.timestamp()) + CODE_SECONDS
-        remembered = MailedCode(_digest(code), found[0] if known else "", expires)
+        remembered = MailedCode(self._digest(code), found[0] if known else "", expires)
         return remembered, crockford.written(code, CODE_CHARACTERS) if known else ""
 
     def by_mailed_code(self, typed: str, remembered: MailedCode, now: datetime) -> SubjectId:
         """Return whom a typed code signs in; raise `SignInError`: then one try fewer is left."""
         try:
-            digest = _digest(crockford.read(typed, CODE_CHARACTERS))
+            digest = self._digest(crockford.read(typed, CODE_CHARACTERS))
         except crockford.MistypedCodeError:
             digest = ""
         alive = remembered.tries > 0 and int(now.timestamp()) < remembered.expires
@@ -121,6 +121,5 @@ class SigningIn:
     def _mac(self, address: str) -> bytes:
         return hmac.new(self.contact_key, address.strip().lower().encode(), hashlib.sha256).digest()
 
-
-def _digest(code: int) -> str:
-    return hashlib.sha256(code.to_bytes(5, "big")).hexdigest()
+    def _digest(self, code: int) -> str:
+        return hmac.new(self.contact_key, b"code" + code.to_bytes(5, "big"), hashlib.sha256).hexdigest()
