@@ -18,7 +18,7 @@ from consent.domain.hashing import sha256
 from consent.domain.sign_in import SignIn
 from consent.domain.terms import SubjectId
 from consent.domain.typed_data import Address
-from consent.ports import Invitation, Passkey, Passkeys, Store, StoredSlot, Unit
+from consent.ports import CheckedPasskey, Invitation, Passkey, Passkeys, Store, StoredSlot, Unit
 from consent.services.book import ConsentBook
 from consent.services.records import EnrolmentKeyError, Records
 from vault import Part, Vault
@@ -67,7 +67,8 @@ class Slot:
         """Read what `to_json` writes; raise `EnrolmentError`."""
         fields = value if isinstance(value, Mapping) else {}
         kind = fields.get("kind")
-        sound = set(fields) == {*cls.__slots__, "parameters"} and kind in {*KEYED, RECOVERY}
+        named = isinstance(kind, str) and kind in {*KEYED, RECOVERY}
+        sound = named and set(fields) == {*cls.__slots__, "parameters"}
         if not sound or not all(_is_hex(fields[name], digits) for name, digits in _SLOT_FIELDS.items()):
             raise EnrolmentError("the browser sent something else than a key: load the page anew and try once more")
         slot = cls(*(str(fields[name]) for name in cls.__slots__))
@@ -145,13 +146,15 @@ class Enrolling:
         _require_two_ways(wallet)
         self._require_held(wallet, challenge)
         checked = None if wallet.passkey is None else self.passkeys.created(wallet.passkey, challenge)
-        if checked and sha256(checked.credential).hex() not in {s.id for s in wallet.slots} and _has_passkey(wallet):
+        opened = [slot.id for slot in wallet.slots if slot.kind == "passkey"]
+        if checked and opened not in ([], [sha256(checked.credential).hex()]):
             raise EnrolmentError("the key on this phone is another one than the one made: start again")
         with self.store.begin() as unit:
             self.book.follow(unit)
             subject = self._invited(unit, code, now)
             if subject is None:
                 raise EnrolmentError("this code was used, or is too old: ask the hospital for a new one")
+            self._require_nobodys(unit, wallet, checked)
             try:
                 self.records.enrol_keys_within(unit, {subject: wallet.enrolment}, now)
             except EnrolmentKeyError as error:
@@ -193,7 +196,11 @@ class Enrolling:
         digest = SignIn(self.origin, challenge).digest(self.book.domain)
         if self.book.recover(digest, wallet.signature) != wallet.enrolment:
             raise EnrolmentError("the new key did not sign: load the page anew and try once more")
-        if wallet.enrolment in self.book.enrolments.values():
+
+    def _require_nobodys(self, unit: Unit, wallet: NewWallet, checked: CheckedPasskey | None) -> None:
+        taken = wallet.enrolment in self.book.enrolments.values()
+        taken = taken or any(unit.accounts.slot(bytes.fromhex(slot.id)) for slot in wallet.slots)
+        if taken or (checked and unit.accounts.passkey(checked.credential)):
             raise EnrolmentError("this key is somebody's already: load the page anew and make another")
 
     def _sealed(self, subject: SubjectId, slots: Sequence[Slot]) -> list[StoredSlot]:
@@ -217,15 +224,11 @@ def _digest(code: int) -> bytes:
 
 
 def _require_two_ways(wallet: NewWallet) -> None:
-    kinds = [slot.kind for slot in wallet.slots]
-    if len(kinds) != 2 or RECOVERY not in kinds or not KEYED & set(kinds):  # noqa: PLR2004  # a key, and the way back
+    kinds, ids = [slot.kind for slot in wallet.slots], {slot.id for slot in wallet.slots}
+    if len(kinds) != 2 or len(ids) != 2 or RECOVERY not in kinds or not KEYED & set(kinds):  # noqa: PLR2004  # a key, and the way back
         raise EnrolmentError("two ways in are needed, a key and a recovery code: load the page anew and make both")
     if "passkey" in kinds and wallet.passkey is None:
         raise EnrolmentError("the key of this phone is missing: load the page anew and try once more")
-
-
-def _has_passkey(wallet: NewWallet) -> bool:
-    return any(slot.kind == "passkey" for slot in wallet.slots)
 
 
 def _is_hex(value: object, digits: int) -> bool:
