@@ -7,7 +7,7 @@ import hashlib
 import json
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
@@ -47,7 +47,7 @@ IDLE: Final = {
 
 @dataclass(frozen=True, slots=True)
 class BrowserSession:
-    """An open session with its secret; `state` is what the pages remember."""
+    """An open session with its secret; `state` is what the pages remember, `kept` whether it was stored before."""
 
     token: str
     kind: SessionKind
@@ -55,6 +55,7 @@ class BrowserSession:
     created: int
     expires: int
     state: Mapping[str, Json]
+    kept: bool = field(default=False, compare=False)
 
     @property
     def digest(self) -> bytes:
@@ -96,7 +97,8 @@ class BrowserSessions:
         if stored is None or stored.expires <= time:
             return None
         kind = SessionKind(stored.kind)
-        session = BrowserSession(token, kind, stored.subject, stored.created, stored.expires, json.loads(stored.state))
+        state = json.loads(stored.state)
+        session = BrowserSession(token, kind, stored.subject, stored.created, stored.expires, state, kept=True)
         expires = min(time + IDLE[kind], stored.created + _LONGEST)
         if expires - stored.expires < _PUSH:
             return session
@@ -105,10 +107,14 @@ class BrowserSessions:
         return pushed
 
     def keep(self, session: BrowserSession, now: datetime) -> None:
-        """Store a session as it is now, and clear away what has expired."""
+        """Store a session as it is now, and clear away what has expired.
+
+        One that was stored before and has ended meanwhile, as by a page that signed out, does not come back.
+        """
         with self.store.begin() as unit:
             unit.sessions.clear(int(now.timestamp()))
-            unit.sessions.put(_stored(session))
+            if not session.kept or unit.sessions.get(session.digest):
+                unit.sessions.put(_stored(session))
 
     def remember(self, session: BrowserSession, state: Mapping[str, Json], now: datetime) -> None:
         """Store what the pages remember."""
@@ -121,7 +127,7 @@ class BrowserSessions:
 
     def change(self, old: BrowserSession, kind: SessionKind, subject: SubjectId, now: datetime) -> BrowserSession:
         """Sign somebody in: the session gets a new secret, so that whoever planted the old one has nothing."""
-        new = self.begin(kind, subject, now)
+        new = replace(self.begin(kind, subject, now), kept=True)
         with self.store.begin() as unit:
             unit.sessions.end(old.digest)
             unit.sessions.put(_stored(new))
