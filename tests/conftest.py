@@ -17,12 +17,16 @@ ON_BOTH = {
     "test_attaching",
     "test_backups",
     "test_consent_gate",
+    "test_enrolling",
     "test_erasing",
     "test_erasure_requests",
     "test_granting",
     "test_importing",
     "test_own_records",
     "test_replaying",
+    "test_sessions",
+    "test_signing_in",
+    "test_stopping_at_the_portal",
     "test_stopping",
 }
 """The suites of services that run on both databases every time."""
