@@ -74,7 +74,8 @@ class HomePages:
         waiting = len(self.room.asking.requests(here().subject, now))
         return render_template(
             "portal/home.html",
-            cards=[card(given) for given in running[:PAGE]],
+            cards=[card(given) for given in running if given.status in OPEN][:PAGE],
+            others=[card(given) for given in running if given.status not in OPEN][:PAGE],
             total=len(running),
             count=0 if trouble else len(using),
             trouble=TROUBLE if trouble else None,
@@ -105,7 +106,8 @@ class HomePages:
             (_("Address"), own.address),
             (_("The ledger says"), _("revoked") if own.revoked else str(own.status)),
         ]
-        return render_template("portal/consent.html", card=card(own), technical=technical)
+        new = request.args.get("new") == "1" and own.status is Status.WAITING
+        return render_template("portal/consent.html", card=card(own), technical=technical, new=new)
 
     def ask_stop(self, consent: str) -> ResponseReturnValue:
         """Ask once more before one consent is stopped."""
