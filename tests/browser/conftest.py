@@ -1,6 +1,6 @@
 """Fixtures of tests in a real browser. Each test has a browser of its own, which may speak to this machine alone."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -8,19 +8,29 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Request, sync_playwright
 
-from tests.browser.chromium import MISSING, launched
+from tests.browser.chromium import WITHOUT, NoChromiumError, launched
 from tests.browser.hospital import Hospital, served
 from tests.browser.looking import PHONE
 from tests.services.house import House, Template
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Let all that is skipped for want of a Chromium be skipped here, and so be one line of the summary."""
+    report = yield
+    if report.skipped and isinstance(report.longrepr, tuple) and WITHOUT in report.longrepr[2]:
+        report.longrepr = (__file__, 1, report.longrepr[2])
+    return report
 
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """A real Chromium; without one the tests are skipped, and say which package is missing."""
     with sync_playwright() as playwright:
-        found = launched(playwright)
-        if found is None:
-            pytest.skip(MISSING)
+        try:
+            found = launched(playwright.chromium)
+        except NoChromiumError as error:
+            pytest.skip(str(error))
         yield found
         found.close()
 
