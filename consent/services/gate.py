@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
 
 from consent.domain.decision import AccessRequest, Deny, Permit, Reason, decide_for_each, ledger_refusal
 from consent.domain.entry import PERMIT, Action, Entry
@@ -12,11 +11,8 @@ from consent.domain.terms import Category, Operation, SubjectId
 from consent.ports import Head, Store, Unit
 from consent.services.book import ConsentBook
 from consent.services.log import Log
-from consent.services.projection import LedgerProjection, Standings
+from consent.services.projection import LAST_SECOND, LedgerProjection, Standings
 from vault import Access, Admission, Admitted, Refused
-
-_LAST_SECOND: Final = 253_402_300_799
-"""The last that a datetime can hold; a ledger whose clock is beyond it has outlived every consent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +60,7 @@ class ConsentGate:
             return dict.fromkeys(subjects, Deny(stale))
         if access.study != self.study.reference.id:
             return dict.fromkeys(subjects, Deny(Reason.STUDY))
-        now = max(now, datetime.fromtimestamp(min(self.projection.reading().block_time, _LAST_SECOND), UTC))
-        return self._decided(subjects, access, self.projection.standings(), now)
+        return self._decided(subjects, access, self.projection.standings(), self.projection.later(now))
 
     def decisions_as_of(
         self, subjects: Sequence[SubjectId], access: Access, block: Head
@@ -78,7 +73,7 @@ class ConsentGate:
         if head is None or not head.matches or block.number > head.final.number:
             refusal = Reason.LEDGER_STALE if head is None or head.matches else Reason.LEDGER_MISMATCH
             return dict.fromkeys(subjects, Deny(refusal))
-        then = datetime.fromtimestamp(min(block.time, _LAST_SECOND), UTC)
+        then = datetime.fromtimestamp(min(block.time, LAST_SECOND), UTC)
         return self._decided(subjects, access, self.projection.as_of(block.number), then)
 
     def _decided(

@@ -8,6 +8,7 @@ stands in the head, and the head has a MAC of its own (a keyed multiset hash: Cl
 import hmac
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from struct import Struct
 from typing import Final
 
@@ -20,6 +21,8 @@ _MODULUS: Final = 2 ** (8 * HASH_BYTES)
 _NEVER: Final = 2**64 - 1
 """Stands for a block or a time that is not there."""
 _FOUR: Final = Struct(">4Q")
+LAST_SECOND: Final = 253_402_300_799
+"""The last that a datetime can hold; a ledger whose clock is beyond it has outlived every consent."""
 
 
 Standing = tuple[int | None, bool]
@@ -103,6 +106,10 @@ class LedgerProjection:
         if self.head is None:
             return LedgerReading(0, 0, matches=True)
         return LedgerReading(self.head.read_at, self.head.block.time, self.head.matches)
+
+    def later(self, now: datetime) -> datetime:
+        """Return the later of our clock and the ledger's: by both, a consent must be in force."""
+        return max(now, datetime.fromtimestamp(min(self.reading().block_time, LAST_SECOND), UTC))
 
     def standings(self) -> Standings:
         """Return what the ledger says now: a grant counts when final, a revocation from any block seen."""

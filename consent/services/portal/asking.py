@@ -11,6 +11,7 @@ from consent.domain.study import Study
 from consent.domain.terms import Category, StudyReference, SubjectId, Terms, Window, month_end_after
 from consent.ports import Store, Unit
 from consent.services.book import ConsentBook
+from consent.services.studies.approved import as_approved
 from vault import Vault
 
 MONTHS: Final = (6, 12, 24, 36)
@@ -124,8 +125,8 @@ class Asking:
         return frozenset(entry.terms.study.id for entry in lasting if now < entry.terms.expires)
 
     def _request(self, unit: Unit, subject: SubjectId, study_id: str) -> Request | None:
-        study = unit.studies.get(study_id)
-        if study is None or study.hash() != self.book.approved.get(study_id):
+        study = as_approved(unit, study_id, self.book.approved)
+        if study is None:
             return None
         try:
             permission = permission_for(study.data_use)

@@ -24,6 +24,7 @@ from consent.ports import Store, Unit
 from consent.services.book import BookEntry, ConsentBook
 from consent.services.granting import Granting
 from consent.services.projection import LedgerProjection, Standings
+from consent.services.studies.approved import as_approved
 
 SOON: Final = timedelta(days=30)
 _NO_SALT: Final = bytes(32)
@@ -104,6 +105,7 @@ class Overview:
         """Return a person's consents, those that run first, else the newest first; `most` of them from `first` on."""
         with self.store.reading() as unit:
             standing = self._followed(unit)
+            now = self.projection.later(now)
             studies = _Studies(unit, self.book)
             entries = [(self._status(e, standing, studies, now), e) for e in self.book.entries(subject)]
             entries.sort(key=lambda pair: (pair[0] not in RUNNING, -self.book.granted_at.get(pair[1].id, 0)))
@@ -121,7 +123,7 @@ class Overview:
             entry = next((entry for entry in self.book.entries(subject) if entry.id == consent), None)
             if entry is None:
                 return None
-            status = self._status(entry, standing, _Studies(unit, self.book), now)
+            status = self._status(entry, standing, _Studies(unit, self.book), self.projection.later(now))
             return self._given(unit, entry, status, standing)
 
     def by_commitment(self, subject: SubjectId, commitment: bytes) -> str | None:
@@ -163,7 +165,7 @@ class Overview:
         expires, revoked = standing(entry.patient, entry.commitment)
         if entry.stopped or revoked:
             return Status.STOPPED
-        if entry.id in self.book.undone:
+        if entry.id in self.book.undone and expires is None:  # others may have published what was given up here
             return Status.NEVER
         if now >= entry.terms.expires:
             return Status.ENDED
@@ -213,9 +215,7 @@ class _Studies:
 
     def _study(self, study_id: str) -> Study | None:
         if study_id not in self._known:
-            study = self._unit.studies.get(study_id)
-            approved = study is not None and study.hash() == self._book.approved.get(study_id)
-            self._known[study_id] = study if approved else None
+            self._known[study_id] = as_approved(self._unit, study_id, self._book.approved)
         return self._known[study_id]
 
 
@@ -235,7 +235,8 @@ def _requests(study: Study, grant: KnownGrant) -> Iterable[AccessRequest]:
 def _entry_at(unit: Unit, index: int | None) -> dict[str, Any]:
     if index is None:
         return {}
-    found: dict[str, Any] = json.loads(next(iter(unit.log.entries(index, index + 1))).body)
+    [entry] = unit.log.entries(index, index + 1)
+    found: dict[str, Any] = json.loads(entry.body)
     return found
 
 
