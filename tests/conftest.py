@@ -25,9 +25,8 @@ ON_BOTH = {
     "test_own_records",
     "test_replaying",
     "test_sessions",
-    "test_signing_in",
-    "test_stopping_at_the_portal",
     "test_stopping",
+    "test_stopping_at_the_portal",
 }
 """The suites of services that run on both databases every time."""
 
