@@ -177,7 +177,6 @@ class SigningPages:
                 "subject": subject,
                 "enrolment": self.room.enrolling.book.enrolments[subject].hex(),
                 "slots": [slot.to_json() for slot in self.room.enrolling.slots(subject)],
-                "credentials": [],
                 "passkey_options": self.room.passkeys.request(secrets.token_bytes(32), credentials),
                 **self._domain(),
             }
