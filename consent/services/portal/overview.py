@@ -114,6 +114,8 @@ class Overview:
 
     def count(self, subject: SubjectId) -> int:
         """Return how many consents a person ever gave."""
+        with self.store.reading() as unit:
+            self.book.follow(unit)
         return len(self.book.entries(subject))
 
     def one(self, subject: SubjectId, consent: str, now: datetime) -> Given | None:
@@ -149,11 +151,12 @@ class Overview:
 
     def stop_receipt(self, subject: SubjectId, consent: str) -> Receipt | None:
         """Return the signed receipt of a stop again, as often as its owner likes; None where there was none."""
-        entry = next((entry for entry in self.book.entries(subject) if entry.id == consent), None)
-        index = self.book.stopped_at.get(consent)
-        if entry is None or index is None:
-            return None
         with self.store.reading() as unit:
+            self.book.follow(unit)  # another process may have stopped it
+            entry = next((entry for entry in self.book.entries(subject) if entry.id == consent), None)
+            index = self.book.stopped_at.get(consent)
+            if entry is None or index is None:
+                return None
             return self.granting.stop_receipt_of(unit, subject, entry, index)
 
     def _followed(self, unit: Unit) -> Standings:
