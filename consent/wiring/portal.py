@@ -38,7 +38,7 @@ def portal_room(
         log=log,
         domain=installation.domain,
         overview=Overview(store, book, installation.projection, installation.granting, max_staleness),
-        asking=Asking(store, installation.vault, book),
+        asking=Asking(store, installation.vault, book, installation.projection),
         enrolling=enrolling(installation, web),
         signing_in=SigningIn(store, book, passkeys, log, keys.installation_key(CONTACTS)),
         sessions=BrowserSessions(store),

@@ -10,7 +10,8 @@ from consent.domain.errors import ConsentError
 from consent.domain.study import Study
 from consent.domain.terms import Category, StudyReference, SubjectId, Terms, Window, month_end_after
 from consent.ports import Store, Unit
-from consent.services.book import ConsentBook
+from consent.services.book import BookEntry, ConsentBook
+from consent.services.projection import LedgerProjection, Standing
 from consent.services.studies.approved import as_approved
 from vault import Vault
 
@@ -70,6 +71,7 @@ class Asking:
     store: Store
     vault: Vault
     book: ConsentBook
+    projection: LedgerProjection
 
     def is_asked(self, subject: SubjectId) -> bool:
         """Say whether a person allowed being counted and asked."""
@@ -83,7 +85,7 @@ class Asking:
             self.book.follow(unit)
             if subject not in self.book.counted:
                 return []
-            answered = unit.accounts.declined(subject) | self._running(subject, now)
+            answered = unit.accounts.declined(subject) | self._running(unit, subject, now)
             waiting = sorted(self.book.approved.keys() - answered)
             return [request for study in waiting if (request := self._request(unit, subject, study)) is not None]
 
@@ -91,7 +93,7 @@ class Asking:
         """Return what one study asks of a person, also where they said no before; None where it asks nothing."""
         with self.store.reading() as unit:
             self.book.follow(unit)
-            asked = subject in self.book.counted and study not in self._running(subject, now)
+            asked = subject in self.book.counted and study not in self._running(unit, subject, now)
             return self._request(unit, subject, study) if asked and study in self.book.approved else None
 
     def decline(self, subject: SubjectId, study: str) -> None:
@@ -118,11 +120,17 @@ class Asking:
             text_hash=study.text_hash,
         )
 
-    def _running(self, subject: SubjectId, now: datetime) -> frozenset[str]:
-        """Return the studies that have a consent of this person which nobody stopped and which lasts."""
-        undone = self.book.undone
-        lasting = [e for e in self.book.entries(subject) if not e.stopped and e.id not in undone]
-        return frozenset(entry.terms.study.id for entry in lasting if now < entry.terms.expires)
+    def _running(self, unit: Unit, subject: SubjectId, now: datetime) -> frozenset[str]:
+        """Return the studies that have a consent of this person which lasts, and which nobody stopped or revoked."""
+        self.projection.refresh(unit)
+        standing = self.projection.standings()
+        lasting = [e for e in self.book.entries(subject) if not e.stopped and now < e.terms.expires]
+        return frozenset(e.terms.study.id for e in lasting if self._counts(e, standing(e.patient, e.commitment)))
+
+    def _counts(self, entry: BookEntry, standing: Standing) -> bool:
+        """Say whether a consent counts on the ledger or may come to."""
+        expires, revoked = standing
+        return not revoked and (expires is not None or entry.id not in self.book.undone)
 
     def _request(self, unit: Unit, subject: SubjectId, study_id: str) -> Request | None:
         study = as_approved(unit, study_id, self.book.approved)
