@@ -10,9 +10,11 @@ from sqlalchemy import select
 from consent import wiring
 from consent.adapters.sql.account_tables import contacts, credentials, declines, invitations, sessions, slots, tickets
 from consent.demo.wallets import Wallet
+from consent.domain.grant import PublishedGrant
 from consent.domain.hashing import sha256
 from consent.domain.sign_in import SignIn
 from consent.domain.terms import SubjectId
+from consent.services.granting import Submission
 from consent.services.portal.enrolling import NewWallet, Slot
 from consent.settings import WebSettings
 from consent.web.room import PortalRoom
@@ -93,3 +95,10 @@ def slot(kind: str, name: str = "") -> Slot:
 def phone(**changed: Any) -> Authenticator:
     """Return a new passkey of the signing origin."""
     return Authenticator(**{"host": WEB.signing_host, "origin": WEB.signing} | changed)
+
+
+def published(signed: Submission) -> PublishedGrant:
+    """Return a signed grant as anybody may publish it."""
+    return PublishedGrant(
+        signed.details.commitment, signed.patient, signed.expires, signed.publish_by, signed.signature
+    )

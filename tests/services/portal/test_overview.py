@@ -12,17 +12,15 @@ from sqlalchemy import text
 
 from consent.domain.data_use import DataUse
 from consent.domain.decision import Permit, Reason
-from consent.domain.grant import PublishedGrant
 from consent.domain.study import InvalidStudyError, Study
 from consent.domain.terms import Category, Operation, StudyReference, SubjectId, Window, month_end_after
 from consent.ports import Grants, Revocations
 from consent.services.book import BookEntry
 from consent.services.gate import ConsentGate
-from consent.services.granting import Submission
 from consent.services.portal.overview import OPEN, RUNNING, Given, Status
 from consent.services.studies.approved import StudyNotApprovedError, approved_study
 from tests.services.house import STUDY, House
-from tests.services.portal.patients import MAX_STALENESS, Portal
+from tests.services.portal.patients import MAX_STALENESS, Portal, published
 from vault import Access
 
 HEARTS: Final = Study(
@@ -79,12 +77,6 @@ def assert_true_to_the_gate(portal: Portal, subject: SubjectId, now: datetime) -
 def the_one(portal: Portal, subject: SubjectId) -> Given:
     [given] = portal.room.overview.given(subject, portal.house.clock())
     return given
-
-
-def published(signed: Submission) -> PublishedGrant:
-    return PublishedGrant(
-        signed.details.commitment, signed.patient, signed.expires, signed.publish_by, signed.signature
-    )
 
 
 # -------------------------------------------------------------------------------------------------------- each standing
