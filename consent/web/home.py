@@ -26,7 +26,7 @@ from consent.web.guard import patient, signed_in
 from consent.web.room import PortalRoom
 from consent.web.routes import Route, route
 from consent.web.session import here
-from consent.web.views import Stopped, card, neutral, stopped
+from consent.web.views import Stopped, card, in_order, neutral, stopped
 
 PAGE: Final = 20
 """Consents on one page."""
@@ -164,16 +164,19 @@ class HomePages:
         """For a mailed code: list what runs under neutral names. Anybody else is asked for their mail address."""
         if here().kind is not SessionKind.STOPPING:
             return redirect(url_for("doors.stop_code"))
-        running = self.room.overview.running(here().subject, self.room.clock())
-        return render_template("portal/stop_only.html", studies=neutral(running))
+        running = in_order(self.room.overview.running(here().subject, self.room.clock()))
+        studies = [neutral(given, _number(given.id)) for given in running]
+        return render_template("portal/stop_only.html", studies=studies)
 
     def stop_one_by_code(self) -> ResponseReturnValue:
         """For a mailed code: stop one consent."""
-        subject, consent = signed_in(SessionKind.STOPPING), request.form.get("id", "")
-        if self.room.overview.one(subject, consent, self.room.clock()) is None:
+        subject, number = signed_in(SessionKind.STOPPING), request.form.get("number", 0, int)
+        listed = here().get("listed", [])
+        if not 1 <= number <= len(listed):
             abort(404)
-        self.room.overview.stop(subject, [consent], self.room.clock())
-        here()["stopped"] = [consent]
+        chosen = listed[number - 1]
+        self.room.overview.stop(subject, [chosen], self.room.clock())
+        here()["stopped"] = [chosen]
         return redirect(url_for("home.stopped_by_code"))
 
     def stop_all_by_code(self) -> ResponseReturnValue:
@@ -197,15 +200,26 @@ class HomePages:
     def _stops(self, subject: SubjectId, *, named: bool) -> list[Stopped]:
         """Return what this session stopped last."""
         stops = []
-        for number, consent in enumerate(here().get("stopped", []), 1):
+        for consent in here().get("stopped", []):
             own = self.room.overview.one(subject, consent, self.room.clock())
             receipt = self.room.overview.stop_receipt(subject, consent)
             if own and receipt:
                 link = url_for("home.receipt", consent=consent) if named else ""
-                stops.append(stopped(own, receipt, number, link, named=named))
+                stops.append(stopped(own, receipt, _number(consent), link, named=named))
         return stops
 
     def _own(self, consent: str) -> Given:
         """Return one's own consent; anybody else's is not there."""
         found = self.room.overview.one(patient(), consent, self.room.clock())
         return found or abort(404)
+
+
+def _number(consent: str) -> int:
+    """Return under which number this session knows a consent, from 1 on; it stays the same as others are stopped.
+
+    The consent's own id would name the study to whoever reads the log.
+    """
+    listed = here().get("listed", [])
+    if consent not in listed:
+        listed = here()["listed"] = [*listed, consent]
+    return int(listed.index(consent)) + 1

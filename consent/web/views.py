@@ -57,7 +57,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Stopped:
-    """One stop on a page; without a title it is named by its number."""
+    """One stop on a page; without a title it is named by its number, and its entry in the log, which tells, is None."""
 
     number: int
     title: str
@@ -73,7 +73,6 @@ class Neutral:
     """One consent under a neutral name."""
 
     number: int
-    id: str
     allowed: datetime | None
     until: date
 
@@ -138,10 +137,14 @@ def ends(now: datetime) -> list[tuple[str, str]]:
     return [(str(months), format_date(last_day, "long")) for months, last_day in last_days]
 
 
-def neutral(running: Sequence[Given]) -> list[Neutral]:
-    """Return consents under numbers, in the order in which they were given."""
-    ordered = sorted(running, key=lambda given: (given.since or datetime.min.replace(tzinfo=UTC), given.id))
-    return [Neutral(number, given.id, given.since, given.ends) for number, given in enumerate(ordered, 1)]
+def in_order(running: Sequence[Given]) -> list[Given]:
+    """Return consents in the order in which they were given."""
+    return sorted(running, key=lambda given: (given.since or datetime.min.replace(tzinfo=UTC), given.id))
+
+
+def neutral(given: Given, number: int) -> Neutral:
+    """Return a consent under a number."""
+    return Neutral(number, given.since, given.ends)
 
 
 def stopped(given: Given, receipt: Receipt, number: int = 1, link: str = "", *, named: bool = True) -> Stopped:
@@ -152,6 +155,6 @@ def stopped(given: Given, receipt: Receipt, number: int = 1, link: str = "", *, 
         institution=given.institution if named else "",
         at=given.stopped,
         by=_("you") if receipt.by == "patient" else _("the hospital"),
-        entry=receipt.index,
+        entry=receipt.index if named else None,
         receipt=link,
     )
