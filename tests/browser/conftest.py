@@ -1,6 +1,7 @@
 """Fixtures of tests in a real browser. Each test has a browser of its own, which may speak to this machine alone."""
 
 from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -73,24 +74,38 @@ def is_here(url: str) -> bool:
     return host in {"localhost", "127.0.0.1"} or host.endswith(".localhost") or url.startswith(("data:", "blob:"))
 
 
+@contextmanager
+def opened(browser: Browser) -> Iterator[BrowserContext]:
+    """Open a browser and watch it."""
+    own = browser.new_context(viewport={"width": PHONE["width"], "height": PHONE["height"]}, locale="en-GB")
+    seen = watched(own)
+    own.seen = seen  # type: ignore[attr-defined]  # for the fixture below
+    own.set_default_timeout(15_000)
+    yield own
+    own.close()
+    assert [one.url for one in seen.requests if not is_here(one.url)] == []
+    assert seen.faults == []
+
+
 @pytest.fixture
 def seen(context: BrowserContext) -> Seen:
     """What the test's browser did."""
-    found: Seen = context.seen  # type: ignore[attr-defined]  # put there below
+    found: Seen = context.seen  # type: ignore[attr-defined]  # put there above
     return found
 
 
 @pytest.fixture
 def context(browser: Browser) -> Iterator[BrowserContext]:
     """A browser of its own, with nothing stored; at the end it spoke to nobody else and nothing broke in a page."""
-    own = browser.new_context(viewport={"width": PHONE["width"], "height": PHONE["height"]}, locale="en-GB")
-    seen = watched(own)
-    own.seen = seen  # type: ignore[attr-defined]  # for the fixture above
-    own.set_default_timeout(15_000)
-    yield own
-    own.close()
-    assert [one.url for one in seen.requests if not is_here(one.url)] == []
-    assert seen.faults == []
+    with opened(browser) as own:
+        yield own
+
+
+@pytest.fixture
+def elsewhere(browser: Browser) -> Iterator[Page]:
+    """A page of another browser, with nothing stored and no authenticator."""
+    with opened(browser) as own:
+        yield own.new_page()
 
 
 @pytest.fixture

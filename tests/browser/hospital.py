@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http.client import HTTPException
+from pathlib import Path
 from typing import Final
 
 from playwright.sync_api import BrowserContext, Page
@@ -31,11 +32,12 @@ _PATIENCE: Final = 60
 
 @dataclass(slots=True)
 class Hospital:
-    """A house, and its portal on a port of this machine."""
+    """A house, and its portal on a port of this machine; `output` is the file of all that its processes say."""
 
     house: House
     port: int
     server: subprocess.Popen[bytes]
+    output: Path
     newcomers: list[SubjectId] = field(default_factory=list)
 
     @property
@@ -65,8 +67,10 @@ class Hospital:
         sessions, now = BrowserSessions(self.house.open.store), datetime.now(UTC)
         session = sessions.begin(kind, subject, now)
         sessions.keep(session, now)
-        cookie = {"name": PORTAL_COOKIE, "value": session.token, "url": self.portal, "secure": True, "httpOnly": True}
-        context.add_cookies([cookie])  # type: ignore[list-item]  # a dictionary of the right members
+        cookie = {"name": PORTAL_COOKIE, "value": session.token, "secure": True, "httpOnly": True, "path": "/"}
+        # Playwright's own way names a domain, which no cookie of this prefix may have. Cookies know no ports.
+        page = context.pages[0] if context.pages else context.new_page()
+        context.new_cdp_session(page).send("Network.setCookie", {"url": "https://localhost/", **cookie})
 
 
 @contextmanager
@@ -87,13 +91,16 @@ def served(house: House, **settings: str) -> Iterator[Hospital]:
         **settings,
     }
     command = [sys.executable, "-m", "consent.cli", "web", str(home), "--port", str(port)]
-    server = subprocess.Popen(command, env=environment)
+    output = home.with_name(f"{home.name}-output")
+    with output.open("wb") as said:
+        server = subprocess.Popen(command, env=environment, stdout=said, stderr=said)
     try:
         _wait(port, server)
-        yield Hospital(house, port, server)
+        yield Hospital(house, port, server, output)
     finally:
         server.terminate()
         server.wait(_PATIENCE)
+        sys.stderr.write(output.read_text())
 
 
 def _wait(port: int, server: subprocess.Popen[bytes]) -> None:
@@ -114,7 +121,9 @@ def made_a_key(page: Page, hospital: Hospital, code: str, passphrase: str = "", 
     page.get_by_role("button", name="Go on").click()
     page.get_by_role("button", name="Make my key").click()
     page.wait_for_url(f"{hospital.signing}/**")
-    page.get_by_role("button", name="Make my key").click()
+    page.locator("[data-step]:not([hidden])").wait_for()
+    if page.get_by_label("Your passphrase", exact=True).is_hidden():  # so it begins where no passkey is known
+        page.get_by_role("button", name="Make my key").click()
     if passphrase:
         page.get_by_label("Your passphrase", exact=True).fill(passphrase)
         page.get_by_label("The same passphrase again").fill(passphrase)
