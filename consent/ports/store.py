@@ -1,6 +1,6 @@
 """The records database, table by table, and the two halves of signing."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -84,6 +84,9 @@ class AuditLog(Protocol):
 
     def entries(self, first: int = 0, last: int | None = None) -> Iterator[PlacedEntry]:
         """Yield entries `first` up to but not including `last`, in order."""
+
+    def some(self, indices: Collection[int]) -> Mapping[int, PlacedEntry]:
+        """Return the entries at these indices, those that are there."""
 
     def leaves(self) -> Sequence[bytes]:
         """Return all leaf hashes in order, 32 bytes each."""
@@ -175,6 +178,9 @@ class Studies(Protocol):
 
     def get(self, study: str) -> Study | None:
         """Return a study by its id."""
+
+    def definition(self, study: str) -> bytes | None:
+        """Return a study's bytes as they are stored."""
 
     def everything(self) -> Sequence[Study]:
         """Return all studies in the order of their ids."""

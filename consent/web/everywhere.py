@@ -15,6 +15,7 @@ from consent.web.session import here
 STATUSES: Final = {
     Status.ON: (_("In use"), "on"),
     Status.SOON: (_("Ends soon"), "soon"),
+    Status.HELD: (_("On hold"), "wait"),
     Status.WAITING: (_("Being written down"), "wait"),
     Status.IDLE: (_("Allowed, not used"), "wait"),
     Status.ENDED: (_("Ended"), "off"),

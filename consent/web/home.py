@@ -20,7 +20,7 @@ from flask_babel import lazy_gettext as _l
 
 from consent.domain.hashing import Json
 from consent.domain.terms import SubjectId
-from consent.services.portal.overview import OPEN, RUNNING, Given, Status
+from consent.services.portal.overview import RUNNING, Given, Status
 from consent.services.portal.sessions import SessionKind
 from consent.web.guard import patient, signed_in
 from consent.web.room import PortalRoom
@@ -69,32 +69,26 @@ class HomePages:
             return redirect(url_for("home.stop_only"))
         if kind is not SessionKind.PATIENT:
             return render_template("portal/welcome.html")
-        running, trouble = self.room.overview.running(here().subject, now), self.room.overview.trouble(now)
-        using = {given.study for given in running if given.status in OPEN}
-        waiting = len(self.room.asking.requests(here().subject, now))
+        running = self.room.overview.running(here().subject, now, PAGE)
         return render_template(
             "portal/home.html",
-            cards=[card(given) for given in running if given.status in OPEN][:PAGE],
-            others=[card(given) for given in running if given.status not in OPEN][:PAGE],
-            total=len(running),
-            count=0 if trouble else len(using),
-            trouble=TROUBLE if trouble else None,
-            requests=waiting,
+            cards=[card(given) for given in running.given],
+            total=running.total,
+            count=running.using,
+            trouble=TROUBLE if self.room.overview.trouble(now) else None,
+            requests=self.room.asking.waiting(here().subject, now),
         )
 
     def consents(self) -> ResponseReturnValue:
         """List every consent, a page at a time."""
-        subject = patient()
-        pages = max(1, -(-self.room.overview.count(subject) // PAGE))
-        page = min(max(1, request.args.get("page", 1, int)), pages)
-        found = self.room.overview.given(subject, self.room.clock(), (page - 1) * PAGE, PAGE)
+        found = self.room.overview.given(patient(), self.room.clock(), request.args.get("page", 1, int), PAGE)
         return render_template(
             "portal/consents.html",
-            in_force=[card(given) for given in found if given.status in RUNNING - {Status.SOON}],
-            ending_soon=[card(given) for given in found if given.status is Status.SOON],
-            ended=[card(given) for given in found if given.status not in RUNNING],
-            page=page,
-            pages=pages,
+            in_force=[card(given) for given in found.given if given.status in RUNNING - {Status.SOON}],
+            ending_soon=[card(given) for given in found.given if given.status is Status.SOON],
+            ended=[card(given) for given in found.given if given.status not in RUNNING],
+            page=found.page,
+            pages=found.pages,
         )
 
     def consent(self, consent: str) -> ResponseReturnValue:
@@ -142,7 +136,7 @@ class HomePages:
 
     def ask_stop_everything(self) -> ResponseReturnValue:
         """Ask once more before everything is stopped."""
-        running = self.room.overview.running(patient(), self.room.clock())
+        running = self.room.overview.running(patient(), self.room.clock()).given
         if not running:
             return redirect(url_for("home.index"))
         cards, action = [card(given) for given in running], url_for("home.stop_everything")
@@ -164,7 +158,7 @@ class HomePages:
         """For a mailed code: list what runs under neutral names. Anybody else is asked for their mail address."""
         if here().kind is not SessionKind.STOPPING:
             return redirect(url_for("doors.stop_code"))
-        running = in_order(self.room.overview.running(here().subject, self.room.clock()))
+        running = in_order(self.room.overview.running(here().subject, self.room.clock()).given)
         studies = [neutral(given, _number(given.id)) for given in running]
         return render_template("portal/stop_only.html", studies=studies)
 
@@ -193,7 +187,7 @@ class HomePages:
 
     def _stop_all(self, subject: SubjectId) -> None:
         now = self.room.clock()
-        running = [given.id for given in self.room.overview.running(subject, now)]
+        running = [given.id for given in self.room.overview.running(subject, now).given]
         self.room.overview.stop_everything(subject, now)
         here()["stopped"] = list[Json](running)
 

@@ -14,6 +14,7 @@ from consent.services.portal.enrolling import Enrolling
 from consent.services.portal.overview import Overview
 from consent.services.portal.sessions import BrowserSessions
 from consent.services.portal.signing_in import SigningIn
+from consent.services.portal.studies import ApprovedStudies
 from consent.settings import WebSettings
 from consent.web.room import DemoPatient, Origins, PortalRoom
 from consent.wiring.clock import Clock, utc_now
@@ -31,14 +32,14 @@ def portal_room(
 ) -> PortalRoom:  # fmt: skip
     """Return what the portal's pages are made of; `max_staleness` in seconds."""
     store, book, keys = installation.store, installation.book, installation.keys
-    passkeys = WebAuthn(web.signing_host, web.signing)
+    passkeys, studies = WebAuthn(web.signing_host, web.signing), ApprovedStudies(book)
     log, places = installation.log.origin, installation.places
     return PortalRoom(
         origins=Origins(web.portal, web.signing),
         log=log,
         domain=installation.domain,
-        overview=Overview(store, book, installation.projection, installation.granting, max_staleness),
-        asking=Asking(store, installation.vault, book, installation.projection),
+        overview=Overview(store, book, installation.projection, installation.granting, studies, max_staleness),
+        asking=Asking(store, installation.vault, book, installation.projection, studies),
         enrolling=enrolling(installation, web),
         signing_in=SigningIn(store, book, passkeys, log, keys.installation_key(CONTACTS)),
         sessions=BrowserSessions(store),

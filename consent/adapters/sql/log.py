@@ -1,13 +1,17 @@
 """The log in SQL. Its order is the primary key; a gap or a second entry at one place cannot be written."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from sqlalchemy import Connection, func, insert, select
 
 from consent.adapters.sql.tables import checkpoints, entries
 from consent.domain.entry import PlacedEntry
 from consent.domain.errors import ConsentError
+
+_AT_ONCE: Final = 500
+"""How many indices one query names."""
 
 
 class LogOrderError(ConsentError):
@@ -46,6 +50,18 @@ class SqlAuditLog:
             query = query.where(entries.c.index < last)
         for index, body, leaf in self.connection.execute(query.execution_options(yield_per=1000)):
             yield PlacedEntry(index, _bytes(body), _bytes(leaf))
+
+    def some(self, indices: Collection[int]) -> Mapping[int, PlacedEntry]:
+        """Return the entries at these indices, those that are there."""
+        found: dict[int, PlacedEntry] = {}
+        wanted = sorted(set(indices))
+        for start in range(0, len(wanted), _AT_ONCE):
+            few = entries.c.index.in_(wanted[start : start + _AT_ONCE])
+            for index, body, leaf in self.connection.execute(
+                select(entries.c.index, entries.c.body, entries.c.leaf).where(few)
+            ):
+                found[index] = PlacedEntry(index, _bytes(body), _bytes(leaf))
+        return found
 
     def leaves(self) -> Sequence[bytes]:
         """Return all leaf hashes in order."""

@@ -26,8 +26,12 @@ class SqlStudies:
 
     def get(self, study: str) -> Study | None:
         """Return a study by its id."""
-        definition = self.connection.scalar(select(studies.c.definition).where(studies.c.id == study))
+        definition = self.definition(study)
         return None if definition is None else Study.from_json(json.loads(definition))
+
+    def definition(self, study: str) -> bytes | None:
+        """Return a study's bytes as they are stored."""
+        return self.connection.scalar(select(studies.c.definition).where(studies.c.id == study))
 
     def everything(self) -> Sequence[Study]:
         """Return all studies in the order of their ids."""

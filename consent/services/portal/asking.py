@@ -11,8 +11,8 @@ from consent.domain.study import Study
 from consent.domain.terms import Category, StudyReference, SubjectId, Terms, Window, month_end_after
 from consent.ports import Store, Unit
 from consent.services.book import BookEntry, ConsentBook
+from consent.services.portal.studies import ApprovedStudies
 from consent.services.projection import LedgerProjection, Standing
-from consent.services.studies.approved import as_approved
 from vault import Vault
 
 MONTHS: Final = (6, 12, 24, 36)
@@ -72,6 +72,7 @@ class Asking:
     vault: Vault
     book: ConsentBook
     projection: LedgerProjection
+    studies: ApprovedStudies
 
     def is_asked(self, subject: SubjectId) -> bool:
         """Say whether a person allowed being counted and asked."""
@@ -82,19 +83,22 @@ class Asking:
     def requests(self, subject: SubjectId, now: datetime) -> list[Request]:
         """Return what is asked of a person and not answered, by the studies' ids."""
         with self.store.reading() as unit:
-            self.book.follow(unit)
-            if subject not in self.book.counted:
-                return []
-            answered = unit.accounts.declined(subject) | self._running(unit, subject, now)
-            waiting = sorted(self.book.approved.keys() - answered)
-            return [request for study in waiting if (request := self._request(unit, subject, study)) is not None]
+            waiting = self._waiting(unit, subject, now)
+            tally = self.vault.tally(unit.connection, subject) if waiting else {}
+            return [self._request(subject, study, permission, tally) for study, permission in waiting]
+
+    def waiting(self, subject: SubjectId, now: datetime) -> int:
+        """Return how many requests wait for a person."""
+        with self.store.reading() as unit:
+            return len(self._waiting(unit, subject, now))
 
     def request(self, subject: SubjectId, study: str, now: datetime) -> Request | None:
         """Return what one study asks of a person, also where they said no before; None where it asks nothing."""
         with self.store.reading() as unit:
             self.book.follow(unit)
             asked = subject in self.book.counted and study not in self._running(unit, subject, now)
-            return self._request(unit, subject, study) if asked and study in self.book.approved else None
+            found = self._approved(unit, study) if asked else None
+            return None if found is None else self._request(subject, *found, self.vault.tally(unit.connection, subject))
 
     def decline(self, subject: SubjectId, study: str) -> None:
         """Say no: the study is told nothing, and the request goes away."""
@@ -132,15 +136,25 @@ class Asking:
         expires, revoked = standing
         return not revoked and (expires is not None or entry.id not in self.book.undone)
 
-    def _request(self, unit: Unit, subject: SubjectId, study_id: str) -> Request | None:
-        study = as_approved(unit, study_id, self.book.approved)
+    def _waiting(self, unit: Unit, subject: SubjectId, now: datetime) -> list[tuple[Study, DataUse]]:
+        self.book.follow(unit)
+        if subject not in self.book.counted:
+            return []
+        answered = unit.accounts.declined(subject) | self._running(unit, subject, now)
+        waiting = sorted(self.book.approved.keys() - answered)
+        return [found for study in waiting if (found := self._approved(unit, study)) is not None]
+
+    def _approved(self, unit: Unit, study_id: str) -> tuple[Study, DataUse] | None:
+        """Return a study as it was approved, and the purpose that a person would allow; None where it cannot ask."""
+        study = self.studies.get(unit, study_id)
         if study is None:
             return None
         try:
-            permission = permission_for(study.data_use)
+            return study, permission_for(study.data_use)
         except InvalidDataUseError:  # no permission makes a machine say yes: a person must look first
             return None
-        tally = self.vault.tally(unit.connection, subject)
+
+    def _request(self, subject: SubjectId, study: Study, permission: DataUse, tally: Mapping[str, int]) -> Request:
         counts = {c: tally.get(c.value, 0) for c in sorted(study.required | study.optional)}
         return Request(study, permission, counts, self._is_first(subject, study))
 

@@ -1,7 +1,7 @@
 """Who can use a person's records now, and every consent that they gave: as the gate would decide, not as hoped."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
@@ -23,12 +23,13 @@ from consent.domain.terms import SubjectId
 from consent.ports import Store, Unit
 from consent.services.book import BookEntry, ConsentBook
 from consent.services.granting import Granting
+from consent.services.portal.studies import ApprovedStudies
 from consent.services.projection import LedgerProjection, Standings
-from consent.services.studies.approved import as_approved
 
 SOON: Final = timedelta(days=30)
 _NO_SALT: Final = bytes(32)
 """The sentences do not depend on the salt, and nobody signs what is rendered here."""
+_NOWHERE: Final = -1
 
 
 class Status(StrEnum):
@@ -38,6 +39,8 @@ class Status(StrEnum):
     """The study can use the records now."""
     SOON = "soon"
     """So it can, and the consent ends within 30 days."""
+    HELD = "held"
+    """In force, and nobody can use anything as long as the ledger is not known."""
     WAITING = "waiting"
     """Given, and not on the ledger for good yet."""
     IDLE = "idle"
@@ -50,7 +53,7 @@ class Status(StrEnum):
 
 OPEN: Final = frozenset({Status.ON, Status.SOON})
 """Under these a study can use records."""
-RUNNING: Final = OPEN | {Status.WAITING, Status.IDLE}
+RUNNING: Final = OPEN | {Status.HELD, Status.WAITING, Status.IDLE}
 """These can be stopped."""
 
 
@@ -84,6 +87,25 @@ class Given:
 
 
 @dataclass(frozen=True, slots=True)
+class Shown:
+    """Some of a person's consents.
+
+    Attributes:
+        given: those of one page.
+        total: how many there are on all pages.
+        using: how many studies can use records now.
+        page: which page this is.
+        pages: of how many.
+    """
+
+    given: Sequence[Given]
+    total: int
+    using: int
+    page: int = 1
+    pages: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class Overview:
     """Reads for one person at a time; nothing here opens a record. `max_staleness` in seconds."""
 
@@ -91,42 +113,37 @@ class Overview:
     book: ConsentBook
     projection: LedgerProjection
     granting: Granting
+    studies: ApprovedStudies
     max_staleness: int
 
     def trouble(self, now: datetime) -> Reason | None:
         """Say why nobody can use anybody's records at this moment, None where the ledger is known."""
         return ledger_refusal(self.projection.reading(), now, self.max_staleness)
 
-    def running(self, subject: SubjectId, now: datetime) -> list[Given]:
-        """Return what can be stopped, the newest first."""
-        return [given for given in self.given(subject, now) if given.status in RUNNING]
-
-    def given(self, subject: SubjectId, now: datetime, first: int = 0, most: int | None = None) -> list[Given]:
-        """Return a person's consents, those that run first, else the newest first; `most` of them from `first` on."""
+    def running(self, subject: SubjectId, now: datetime, most: int | None = None) -> Shown:
+        """Return what can be stopped, the newest first, `most` of it."""
         with self.store.reading() as unit:
-            standing = self._followed(unit)
-            now = self.projection.later(now)
-            studies = _Studies(unit, self.book)
-            entries = [(self._status(e, standing, studies, now), e) for e in self.book.entries(subject)]
-            entries.sort(key=lambda pair: (pair[0] not in RUNNING, -self.book.granted_at.get(pair[1].id, 0)))
-            chosen = entries[first : None if most is None else first + most]
-            return [self._given(unit, entry, status, standing) for status, entry in chosen]
+            view = self._view(unit, now)
+            standing = [(view.status(entry), entry) for entry in self.book.entries(subject)]
+            running = self._sorted([pair for pair in standing if pair[0] in RUNNING])
+            return Shown(view.told(running[:most]), len(running), _using(running))
 
-    def count(self, subject: SubjectId) -> int:
-        """Return how many consents a person ever gave."""
+    def given(self, subject: SubjectId, now: datetime, page: int, size: int) -> Shown:
+        """Return a page of a person's consents, those that run first, else the newest first; the last if it is none."""
         with self.store.reading() as unit:
-            self.book.follow(unit)
-        return len(self.book.entries(subject))
+            view = self._view(unit, now)
+            standing = self._sorted([(view.status(entry), entry) for entry in self.book.entries(subject)])
+            pages = max(1, -(-len(standing) // size))
+            page = min(max(1, page), pages)
+            given = view.told(standing[(page - 1) * size : page * size])
+            return Shown(given, len(standing), _using(standing), page, pages)
 
     def one(self, subject: SubjectId, consent: str, now: datetime) -> Given | None:
         """Return one of a person's consents, None where they have no such."""
         with self.store.reading() as unit:
-            standing = self._followed(unit)
-            entry = next((entry for entry in self.book.entries(subject) if entry.id == consent), None)
-            if entry is None:
-                return None
-            status = self._status(entry, standing, _Studies(unit, self.book), self.projection.later(now))
-            return self._given(unit, entry, status, standing)
+            view = self._view(unit, now)
+            chosen = [(view.status(entry), entry) for entry in self.book.entries(subject) if entry.id == consent]
+            return next(iter(view.told(chosen)), None)
 
     def by_commitment(self, subject: SubjectId, commitment: bytes) -> str | None:
         """Return the id of a person's consent, None where they have no such."""
@@ -152,36 +169,80 @@ class Overview:
     def stop_receipt(self, subject: SubjectId, consent: str) -> Receipt | None:
         """Return the signed receipt of a stop again, as often as its owner likes; None where there was none."""
         with self.store.reading() as unit:
-            self.book.follow(unit)  # another process may have stopped it
+            self.book.follow(unit)
             entry = next((entry for entry in self.book.entries(subject) if entry.id == consent), None)
             index = self.book.stopped_at.get(consent)
             if entry is None or index is None:
                 return None
             return self.granting.stop_receipt_of(unit, subject, entry, index)
 
-    def _followed(self, unit: Unit) -> Standings:
+    def _view(self, unit: Unit, now: datetime) -> "_View":
         self.book.follow(unit)
         self.projection.refresh(unit)
-        return self.projection.standings()
+        known, later = self.trouble(now) is None, self.projection.later(now)
+        return _View(unit, self.book, self.projection.standings(), self.studies, later, known)
 
-    def _status(self, entry: BookEntry, standing: Standings, studies: "_Studies", now: datetime) -> Status:
-        expires, revoked = standing(entry.patient, entry.commitment)
-        if entry.stopped or revoked:
+    def _sorted(self, pairs: Iterable["_Pair"]) -> list["_Pair"]:
+        """Put those that run first, else the newest."""
+        granted = self.book.granted_at
+        return sorted(pairs, key=lambda pair: (pair[0] not in RUNNING, -granted.get(pair[1].id, 0)))
+
+
+_Pair = tuple[Status, BookEntry]
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """What one answer goes by: the book and the ledger as they are, and whether the ledger is known."""
+
+    unit: Unit
+    book: ConsentBook
+    ledger: Standings
+    studies: ApprovedStudies
+    now: datetime
+    known: bool
+
+    def status(self, entry: BookEntry) -> Status:
+        """Say how a consent stands."""
+        if entry.stopped:
+            return Status.STOPPED
+        expires, revoked = self.ledger(entry.patient, entry.commitment)
+        if revoked:
             return Status.STOPPED
         if entry.id in self.book.undone and expires is None:  # others may have published what was given up here
             return Status.NEVER
-        if now >= entry.terms.expires:
+        if self.now >= entry.terms.expires:
             return Status.ENDED
         if expires is None:
             return Status.WAITING
-        grant = KnownGrant(entry.id, entry.terms, entry.commitment, entry.certified, expires)
-        if not studies.can_use(grant, now):
-            return Status.IDLE
-        return Status.SOON if entry.terms.expires - now <= SOON else Status.ON
+        return self._in_force(entry, expires)
 
-    def _given(self, unit: Unit, entry: BookEntry, status: Status, standing: Standings) -> Given:
-        stop = _entry_at(unit, self.book.stopped_at.get(entry.id))
-        since = _time(_entry_at(unit, self.book.granted_at.get(entry.id)))
+    def _in_force(self, entry: BookEntry, expires: int) -> Status:
+        grant = KnownGrant(entry.id, entry.terms, entry.commitment, entry.certified, expires)
+        if not self._can_be_used(grant):
+            return Status.IDLE
+        if not self.known:
+            return Status.HELD
+        return Status.SOON if entry.terms.expires - self.now <= SOON else Status.ON
+
+    def _can_be_used(self, grant: KnownGrant) -> bool:
+        """Say whether the study may do anything of what it was approved for under this grant alone."""
+        study = self.studies.get(self.unit, grant.terms.study.id)
+        if study is None:
+            return False
+        consent = Consent(grant.terms.subject, (grant,))
+        requests = _requests(study, grant)
+        return any(isinstance(decide_for_each(consent, request, self.now), Permit) for request in requests)
+
+    def told(self, pairs: Sequence[_Pair]) -> list[Given]:
+        """Return consents as their owner sees them; their entries of the log are read together."""
+        at = (self.book.granted_at, self.book.stopped_at)
+        indices = {places[entry.id] for _, entry in pairs for places in at if entry.id in places}
+        bodies = {index: json.loads(entry.body) for index, entry in self.unit.log.some(indices).items()}
+        return [self._given(status, entry, bodies) for status, entry in pairs]
+
+    def _given(self, status: Status, entry: BookEntry, bodies: Mapping[int, Mapping[str, Any]]) -> Given:
+        stop = bodies.get(self.book.stopped_at.get(entry.id, _NOWHERE), {})
         terms = entry.terms
         return Given(
             id=entry.id,
@@ -190,36 +251,18 @@ class Overview:
             institution=terms.study.institution,
             details=render(terms, _NO_SALT),
             status=status,
-            since=since,
+            since=_time(bodies.get(self.book.granted_at.get(entry.id, _NOWHERE), {})),
             ends=(terms.expires - timedelta(days=1)).date(),
             stopped=_time(stop),
             stopped_by=str(stop.get("actor", "")),
-            revoked=standing(entry.patient, entry.commitment)[1],
+            revoked=self.ledger(entry.patient, entry.commitment)[1],
             commitment=entry.commitment.hex(),
             address=entry.patient.hex(),
         )
 
 
-class _Studies:
-    """The studies that one answer needs, read once each, as they were approved or not at all."""
-
-    def __init__(self, unit: Unit, book: ConsentBook) -> None:
-        self._unit = unit
-        self._book = book
-        self._known: dict[str, Study | None] = {}
-
-    def can_use(self, grant: KnownGrant, now: datetime) -> bool:
-        """Say whether the study may do anything of what it was approved for under this grant alone."""
-        study = self._study(grant.terms.study.id)
-        if study is None:
-            return False
-        consent = Consent(grant.terms.subject, (grant,))
-        return any(isinstance(decide_for_each(consent, request, now), Permit) for request in _requests(study, grant))
-
-    def _study(self, study_id: str) -> Study | None:
-        if study_id not in self._known:
-            self._known[study_id] = as_approved(self._unit, study_id, self._book.approved)
-        return self._known[study_id]
+def _using(pairs: Sequence[_Pair]) -> int:
+    return len({entry.terms.study.id for status, entry in pairs if status in OPEN})
 
 
 def _requests(study: Study, grant: KnownGrant) -> Iterable[AccessRequest]:
@@ -235,13 +278,5 @@ def _requests(study: Study, grant: KnownGrant) -> Iterable[AccessRequest]:
         )
 
 
-def _entry_at(unit: Unit, index: int | None) -> dict[str, Any]:
-    if index is None:
-        return {}
-    [entry] = unit.log.entries(index, index + 1)
-    found: dict[str, Any] = json.loads(entry.body)
-    return found
-
-
-def _time(entry: dict[str, Any]) -> datetime | None:
-    return datetime.fromtimestamp(entry["time"], UTC) if entry else None
+def _time(body: Mapping[str, Any]) -> datetime | None:
+    return datetime.fromtimestamp(body["time"], UTC) if body else None

@@ -181,7 +181,7 @@ def test_a_consent_that_was_revoked_on_the_chain_is_none(portal: Portal, subject
     [entry] = house.open.book.entries(subject)
     house.open.ledger.send(Revocations([house.wallets[subject].revoke(entry.commitment, house.open.domain)]))
     house.follow()
-    [told] = portal.room.overview.given(subject, house.clock())
+    [told] = portal.room.overview.given(subject, house.clock(), 1, 100).given
     assert told.status is Status.STOPPED
     assert asked(portal, subject) == ["kidneys"]
 

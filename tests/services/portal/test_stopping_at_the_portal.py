@@ -25,7 +25,7 @@ def is_signed(house: House, receipt: Receipt) -> bool:
 
 def consents(portal: Portal, subject: SubjectId) -> dict[str, Status]:
     """Return how each of a person's consents stands, by id."""
-    return {given.id: given.status for given in portal.room.overview.given(subject, portal.house.clock())}
+    return {given.id: given.status for given in portal.room.overview.given(subject, portal.house.clock(), 1, 100).given}
 
 
 @pytest.fixture
@@ -114,16 +114,16 @@ def test_everything_is_stopped_that_could_be_used_now_or_later(portal: Portal, s
     house.follow()
     before = consents(portal, subject)
     assert sorted(before.values()) == sorted([Status.ON, Status.IDLE, Status.WAITING, Status.ENDED])
-    running = {given.id for given in overview.running(subject, house.clock())}
+    running = {given.id for given in overview.running(subject, house.clock()).given}
     receipts = overview.stop_everything(subject, house.clock())
     assert len(receipts) == len(running) == 3
     assert all(is_signed(house, receipt) for receipt in receipts)
-    assert overview.running(subject, house.clock()) == []
+    assert overview.running(subject, house.clock()).given == []
     after = consents(portal, subject)
     assert {consent for consent, status in after.items() if status is Status.STOPPED} == running
     assert house.verdict(subject) == "STOPPED"
     house.publish()
-    assert overview.running(subject, house.clock()) == [], "what waited is not published after all"
+    assert overview.running(subject, house.clock()).given == [], "what waited is not published after all"
     assert overview.stop_everything(subject, house.clock()) == []
 
 
@@ -165,7 +165,7 @@ def test_what_another_process_took_in_a_moment_ago_is_stopped_here(portal: Porta
     house, subject = portal.house, portal.house.people[0]
     with House.without_ledger(house.settings.home, house.wallets) as beside:
         beside.grant(subject)
-        assert portal.room.overview.count(subject) == 1
+        assert portal.room.overview.given(subject, house.clock(), 1, 1).total == 1
         assert len(portal.room.overview.stop_everything(subject, house.clock())) == 1
         beside.grant(subject)
         [consent] = [one.id for one in beside.open.book.entries(subject) if not one.stopped]
@@ -182,13 +182,13 @@ def test_those_that_run_come_first_and_the_newest_of_each_and_pages_are_parts_of
     house.publish()
     overview.stop(subject, [ids[3], ids[0]], house.clock())
     now = house.clock()
-    everything = overview.given(subject, now)
+    everything = overview.given(subject, now, 1, 100).given
     assert [given.id for given in everything] == [ids[place] for place in (4, 2, 1, 3, 0)]
     assert [given.status in RUNNING for given in everything] == [True] * 3 + [False] * 2
-    pages = [overview.given(subject, now, first, 2) for first in (0, 2, 4, 6)]
+    pages = [overview.given(subject, now, page, 2).given for page in (1, 2, 3)]
     assert [given for page in pages for given in page] == everything
-    assert overview.count(subject) == 5
-    assert overview.running(subject, now) == everything[:3]
+    assert overview.given(subject, house.clock(), 1, 1).total == 5
+    assert overview.running(subject, now).given == everything[:3]
 
 
 # ----------------------------------------------------------------------------------------------------- what may be away
@@ -229,7 +229,7 @@ def test_a_stop_acts_whatever_is_away(
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     away(house, elsewhere)
-    running = overview.running(subject, house.clock())
+    running = overview.running(subject, house.clock()).given
     assert [given.status for given in running] == [Status.WAITING, Status.ON]
     ids = [given.id for given in running]
     receipts = overview.stop(subject, ids, house.clock()) if one else overview.stop_everything(subject, house.clock())
