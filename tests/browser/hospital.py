@@ -22,7 +22,6 @@ from consent.domain.terms import SubjectId
 from consent.services.portal.sessions import BrowserSessions, SessionKind
 from consent.settings import WebSettings
 from consent.web.session import PORTAL_COOKIE
-from tests.browser.looking import picture
 from tests.services.house import PASSPHRASE, House, receive
 
 TELEPHONE: Final = "020 7946 0123"
@@ -115,8 +114,8 @@ def _wait(port: int, server: subprocess.Popen[bytes]) -> None:
     raise AssertionError("the server does not answer")
 
 
-def made_a_key(page: Page, hospital: Hospital, code: str, passphrase: str = "", name: str = "") -> str:
-    """Enrol with a code, as a patient does; return the recovery code. `name` begins the names of pictures."""
+def made_a_key(page: Page, hospital: Hospital, code: str, passphrase: str = "") -> str:
+    """Enrol with a code, as a patient does; return the recovery code."""
     page.goto(f"{hospital.portal}/start#{code}")
     page.get_by_role("button", name="Go on").click()
     page.get_by_role("button", name="Make my key").click()
@@ -130,8 +129,6 @@ def made_a_key(page: Page, hospital: Hospital, code: str, passphrase: str = "", 
         page.locator("#passphrase-form").get_by_role("button").click()
     page.get_by_role("button", name="I have it on paper").wait_for()
     groups = page.locator("#code li").all_inner_texts()
-    if name:
-        picture(page, f"{name}-code")
     page.get_by_role("button", name="I have it on paper").click()
     for question in (0, 1):
         asked = re.search(r"\d", page.locator(f"#group-{question}-label").inner_text())

@@ -1,12 +1,12 @@
-"""What tests look at in a page: accessibility, themes, widths, a slow phone, a key; pictures where asked for."""
+"""What tests look at in a page: accessibility, themes, widths, a slow phone, a key."""
 
-import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, Final
 
-from axe_playwright_python.sync_playwright import Axe
+from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import CDPSession, Page
+
+from tests.browser.pictures import WAY, pictures
 
 THEMES: Final = ("light", "dark")
 PHONE: Final = {"width": 390, "height": 844}
@@ -14,14 +14,32 @@ WIDE: Final = {"width": 1280, "height": 900}
 NARROW: Final = {"width": 320, "height": 640}
 DOUBLED: Final = {"width": 640, "height": 450}
 """A window of 1280 by 900 at 200 %: half as many CSS pixels each way (WCAG 2.2, 1.4.4 and 1.4.10)."""
-RULES: Final = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+RULES: Final = {
+    "resultTypes": ["violations"],
+    "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
+}
 _SLOW_4G: Final = {"offline": False, "latency": 562.5, "downloadThroughput": 180_000, "uploadThroughput": 84_375}
 """Chrome DevTools' preset "Slow 4G": 1.6 Mbit/s down and 750 kbit/s up, each less a tenth, 150 ms times 3.75."""
 
 
+def looked_at(page: Page, name: str) -> list[str]:
+    """Return what is wrong with a page in any look; keep its pictures under a name of `WAY`, where asked for."""
+    assert name in WAY
+    wrong = []
+    for look in in_each_look(page):
+        wrong += [f"{name}, {look}: {found}" for found in found_by_axe(page)]
+        wrong += [f"{name}, {look}: must be scrolled sideways"] if overflows(page) else []
+    pictures(page, name)
+    page.emulate_media(color_scheme="light")
+    page.set_viewport_size({"width": PHONE["width"], "height": PHONE["height"]})
+    return wrong
+
+
 def found_by_axe(page: Page) -> list[str]:
     """Return what axe finds in a page: each rule with the elements that break it."""
-    violations: list[dict[str, Any]] = Axe().run(page, options=RULES).response["violations"]
+    if not page.evaluate("Boolean(window.axe)"):
+        page.evaluate(AXE_SCRIPT)
+    violations: list[dict[str, Any]] = page.evaluate("options => axe.run(options)", RULES)["violations"]
     return [f"{one['id']}: {', '.join(node['target'][0] for node in one['nodes'])}" for one in violations]
 
 
@@ -64,10 +82,3 @@ def slowed(page: Page) -> None:
     session.send("Network.setCacheDisabled", {"cacheDisabled": True})
     session.send("Network.emulateNetworkConditions", _SLOW_4G)
     session.send("Emulation.setCPUThrottlingRate", {"rate": 6})
-
-
-def picture(page: Page, name: str) -> None:
-    """Keep a picture of the page, where CONSENTRY_SCREENSHOTS names a folder."""
-    if folder := os.environ.get("CONSENTRY_SCREENSHOTS"):
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
