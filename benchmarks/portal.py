@@ -21,7 +21,7 @@ from consent.domain.terms import StudyReference, SubjectId, month_end_after
 from consent.services.granting import Submission
 from consent.services.portal.sessions import BrowserSessions, SessionKind
 from consent.web.session import PORTAL_COOKIE
-from tests.browser.chromium import MISSING, launched
+from tests.browser.chromium import launched
 from tests.browser.hospital import Hospital, served
 from tests.browser.looking import PHONE, slowed
 from tests.services.house import STUDY, House, Template
@@ -90,8 +90,7 @@ def _signed(house: House, subject: SubjectId, study: Study, expires: datetime) -
 
 def _on_an_old_phone(hospital: Hospital, subject: SubjectId) -> Iterator[Figure]:
     with sync_playwright() as playwright:
-        browser = launched(playwright)
-        assert browser is not None, MISSING
+        browser = launched(playwright.chromium)
         loads = [_loaded(browser, hospital, subject) for _ in range(_LOADS)]
         yield Figure(
             "portal.home_usable_seconds",
