@@ -101,9 +101,11 @@ class Asking:
             return None if found is None else self._request(subject, *found, self.vault.tally(unit.connection, subject))
 
     def decline(self, subject: SubjectId, study: str) -> None:
-        """Say no: the study is told nothing, and the request goes away."""
+        """Say no: the study is told nothing, and the request goes away. Where nothing is asked, nothing is kept."""
         with self.store.begin() as unit:
-            unit.accounts.decline(subject, study)
+            self.book.follow(unit)
+            if subject in self.book.counted and study in self.book.approved:
+                unit.accounts.decline(subject, study)
 
     def terms(self, subject: SubjectId, request: Request, choice: Choice, now: datetime) -> Terms:
         """Return what a person would sign; raise `ChoiceError`."""

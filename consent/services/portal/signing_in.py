@@ -85,8 +85,13 @@ class SigningIn:
             return [passkey.credential for passkey in unit.accounts.passkeys(subject)]
 
     def set_contact(self, subject: SubjectId, address: str) -> None:
-        """Take codes for stopping at this mail address, which itself is not kept; an empty one takes none."""
+        """Take codes for stopping at this mail address, which itself is not kept; an empty one takes none.
+
+        Raises `SignInError` for somebody who is being erased: nothing new is kept of them.
+        """
         with self.store.begin() as unit:
+            self.book.follow(unit)
+            self._living(subject)
             unit.accounts.set_contact(subject, self._mac(address) if address.strip() else None)
 
     def mailed_code(self, address: str, now: datetime) -> tuple[MailedCode, str]:
@@ -111,6 +116,8 @@ class SigningIn:
         alive = remembered.tries > 0 and int(now.timestamp()) < remembered.expires
         if not (alive and remembered.subject and hmac.compare_digest(digest, remembered.digest)):
             raise SignInError("this is not the newest code, or it is too old: ask for a new one")
+        with self.store.reading() as unit:
+            self.book.follow(unit)
         return self._living(SubjectId(remembered.subject))
 
     def _living(self, subject: SubjectId) -> SubjectId:
