@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 
 ON_BOTH = {
+    "test_accounts_of_the_erased",
     "test_attaching",
     "test_backups",
     "test_consent_gate",

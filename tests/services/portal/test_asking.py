@@ -120,6 +120,13 @@ def test_a_no_takes_the_request_away_from_that_person_for_that_study(portal: Por
     assert request(portal, subject).study == STUDY, "who changes their mind finds it again"
 
 
+def test_a_no_to_what_is_not_asked_is_not_kept(portal: Portal, subject: SubjectId) -> None:
+    before = portal.rows()
+    portal.room.asking.decline(portal.house.people[1], "kidneys")
+    portal.room.asking.decline(subject, "no-such-study-" * 9)
+    assert portal.rows() == before
+
+
 def test_whoever_changed_their_mind_and_stopped_is_asked_no_more_than_they_said(
     portal: Portal, subject: SubjectId
 ) -> None:

@@ -15,6 +15,7 @@ from consent.ports import InvalidPasskeyError
 from consent.services.portal.signing_in import CODE_SECONDS, TRIES, MailedCode, SignInError
 from tests.authenticator import Authenticator, content, text
 from tests.databases import bytes_at_rest
+from tests.services.house import House
 from tests.services.portal.patients import Portal, phone
 
 ADDRESS = "ann.example@mail.example"
@@ -204,6 +205,22 @@ def test_whoever_is_being_erased_signs_in_by_no_way(portal: Portal) -> None:
         signing_in.by_key(portal.signed(wallet, challenge), challenge)
     with pytest.raises(SignInError):
         signing_in.by_mailed_code(code, remembered, house.clock())
+
+
+def test_whoever_asked_to_be_erased_in_another_process_signs_in_by_no_way_here(portal: Portal) -> None:
+    house, wallet, passkey = portal.house, portal.newcomer(), phone()
+    portal.enrolled(wallet, passkey)
+    with House.without_ledger(house.settings.home, house.wallets) as opened:
+        beside, challenge = Portal.of(opened).room.signing_in, portal.challenge()
+        beside.set_contact(wallet.subject, ADDRESS)
+        remembered, code = beside.mailed_code(ADDRESS, house.clock())
+        house.open.erasures.request(house.ask(wallet.subject))
+        with pytest.raises(SignInError):
+            beside.by_mailed_code(code, remembered, house.clock())
+        with pytest.raises(SignInError):
+            beside.by_passkey(passkey.use(request(portal, challenge)), challenge)
+        with pytest.raises(SignInError):
+            beside.set_contact(wallet.subject, "new@mail.example")
 
 
 # -------------------------------------------------------------------------------------------------------- mailed codes
