@@ -20,7 +20,7 @@ from consent.adapters.sql.conditions import SqlConditions
 from consent.cli.supervise import Supervisor
 from consent.services.health import Health, Limits
 from consent.settings import Settings, SettingsError, WebSettings
-from consent.web import LOCAL, create_app, create_signing_app
+from consent.web import LOCAL, create_app, create_portal, create_signing_app
 from consent.web.turns import Wsgi, by_host
 from vault import open_keys
 
@@ -77,8 +77,8 @@ def run(home: Path, port: int) -> None:
         "worker": [*shared, "worker", str(home)],
         "web": [*shared, "web", str(home), "--port", str(port)],
     }
-    at = WebSettings.read(port).portal
-    Console().print(f"{home} is served on {at}, its health on {at}/readyz (stop with Ctrl-C).", highlight=False)
+    told = f"{home} is served on {WebSettings.read(port).portal}, its log and health on http://127.0.0.1:{port}"
+    Console().print(f"{told} (/audit, /readyz). Stop with Ctrl-C.", highlight=False)
     sys.exit(Supervisor(commands).run())
 
 
@@ -105,8 +105,9 @@ def _pages(settings: Settings, web: WebSettings, stack: ExitStack) -> Wsgi:
     limits = Limits(head_age=settings.max_staleness)
     health = Health(SqlConditions(store), wiring.utc_now, places.root_key, schemas, limits)
     log = installation.log
-    portal: Wsgi = create_app(store, log.origin, log.signer.public_key, health, room)
+    here = create_app(store, log.origin, log.signer.public_key, health)
+    portal: Wsgi = create_portal(room)
     signing: Wsgi = create_signing_app(room)
     if web.proxies:
         portal, signing = (ProxyFix(app, x_for=web.proxies, x_proto=web.proxies) for app in (portal, signing))
-    return by_host({**dict.fromkeys(LOCAL, portal), web.portal_host: portal, web.signing_host: signing})
+    return by_host({**dict.fromkeys(LOCAL, here), web.portal_host: portal, web.signing_host: signing})

@@ -1,6 +1,7 @@
 """What the installation shows over HTTP: the patients' portal, the auditors' door to the log, and how things are.
 
-Two applications: `create_app` is the portal's origin, `create_signing_app` the one on which people sign.
+Three applications, each under host names of its own: `create_portal` and `create_signing_app` for patients, and
+`create_app` for whoever is on this machine.
 """
 
 from typing import Final
@@ -30,25 +31,27 @@ from consent.web.words import speak
 LOCAL: Final = ["127.0.0.1", "localhost"]
 
 
-def create_app(
-    store: Store, origin: str, public_key: bytes, health: Health | None = None, room: PortalRoom | None = None
-) -> Flask:
-    """Return the portal over one installation; `public_key` is the log's, 32 bytes.
+def create_app(store: Store, origin: str, public_key: bytes, health: Health | None = None) -> Flask:
+    """Return the auditors' door over one installation, for this machine only; `public_key` is the log's, 32 bytes.
 
-    Without `room`, as where an auditor serves a copy of a folder, it has the auditors' door only; without `health` it
-    does not say how a deployment is doing.
+    Without `health`, as where an auditor serves a copy of a folder, it does not say how a deployment is doing.
     """
     app = Flask(__name__)
     # Under any other name a page from elsewhere could read the log, by pointing its own name at this machine.
-    app.config["TRUSTED_HOSTS"] = LOCAL + ([_host(room.origins.portal)] if room else [])
+    app.config["TRUSTED_HOSTS"] = LOCAL
     app.register_blueprint(auditor_pages(store, origin, public_key))
     if health:
         app.register_blueprint(health_pages(health))
-    if room is None:
-        secure(app, scripts=False)
-        speak(app)
-        explain(app)
-        return app
+    secure(app, scripts=False)
+    speak(app)
+    explain(app)
+    return app
+
+
+def create_portal(room: PortalRoom) -> Flask:
+    """Return the origin on which people see, ask and stop; the log is not to be read there."""
+    app = Flask(__name__)
+    app.config["TRUSTED_HOSTS"] = [_host(room.origins.portal)]
     kinds = (SessionKind.VISITOR, SessionKind.PATIENT, SessionKind.STOPPING)
     limiter = _founded(app, room, RowSessions(room.sessions, room.clock, PORTAL_COOKIE, kinds))
     app.register_blueprint(DoorPages(room).blueprint(limiter))

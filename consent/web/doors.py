@@ -20,17 +20,31 @@ from flask import Blueprint, abort, flash, redirect, render_template, request, u
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_limiter import Limiter
+from flask_limiter.util import get_remote_address
 
 from consent.domain.errors import ConsentError
 from consent.domain.terms import SubjectId
 from consent.services.portal.sessions import SessionKind
-from consent.services.portal.signing_in import MailedCode, SignInError
+from consent.services.portal.signing_in import MailedCodes, SignInError
 from consent.web.room import PortalRoom
 from consent.web.routes import Route, route
 from consent.web.session import here
 
 LONGEST_ADDRESS: Final = 254
 """Of a mail address (RFC 5321, with its angle brackets 256)."""
+
+
+def _address_from_here() -> str:
+    """Count by mail address and caller, so that a stranger does not use up somebody's letters at once."""
+    return f"{get_remote_address()} {_address()}"
+
+
+def _address() -> str:
+    return "mail:" + request.form.get("email", "").strip().lower()[:LONGEST_ADDRESS]
+
+
+MAILS: Final = (("3 per hour", _address_from_here), ("12 per hour", _address))
+"""How many letters go to one address, asked for by one caller and by all."""
 logger = logging.getLogger(__name__)
 
 
@@ -55,7 +69,7 @@ class DoorPages:
                 Route("GET", "/preferences", self.preferences),
                 Route("POST", "/preferences", self.prefer),
                 Route("GET", "/stop/mail", self.stop_code),
-                Route("POST", "/stop/mail", self.mail_code, "5 per minute; 20 per hour", ("3 per hour", _address)),
+                Route("POST", "/stop/mail", self.mail_code, "5 per minute; 20 per hour", MAILS),
                 Route("GET", "/stop/code", self.type_code),
                 Route("POST", "/stop/code", self.take_mailed_code, "10 per minute"),
                 Route("POST", "/sign-out", self.sign_out),
@@ -120,7 +134,8 @@ class DoorPages:
         if address and not _looks_like_mail(address):
             wrong = _("This is no e-mail address. Check it, or leave it empty.")
             return render_template("portal/preferences.html", errors=[("email", wrong)], email=address), 422
-        self.room.signing_in.set_contact(here().subject, address)
+        if address:
+            self.room.signing_in.set_contact(here().subject, address)
         if request.form.get("counted") == "yes":
             self.room.preferences.prefer([here().subject], self.room.clock(), counted=True)
         return redirect(url_for("home.index"))
@@ -135,9 +150,9 @@ class DoorPages:
         if not _looks_like_mail(address):
             wrong = _("This is no e-mail address. Check it and try again.")
             return render_template("portal/stop_code.html", errors=[("email", wrong)]), 422
-        remembered, code = self.room.signing_in.mailed_code(address, self.room.clock())
+        remembered, codes = self.room.signing_in.mailed_codes(address, self.room.clock())
         here()["mailed"] = remembered.to_json()
-        if code:
+        for code in codes:
             _send(self.room, address, code)
         return redirect(url_for("doors.type_code"))
 
@@ -152,7 +167,7 @@ class DoorPages:
         mailed = here().get("mailed")
         if mailed is None:
             return redirect(url_for("doors.stop_code"))
-        remembered = MailedCode(**mailed)
+        remembered = MailedCodes(**mailed)
         try:
             subject = self.room.signing_in.by_mailed_code(
                 request.form.get("code", "")[:40], remembered, self.room.clock()
@@ -201,10 +216,6 @@ def _ticket(room: PortalRoom, purpose: str, state: dict[str, str]) -> str:
     page.modified = True
     token = room.sessions.ticket(purpose, page.browser.digest, page.browser.subject, state, now)
     return f"{room.origins.signing}/t/{token}"
-
-
-def _address() -> str:
-    return "mail:" + request.form.get("email", "").strip().lower()[:LONGEST_ADDRESS]
 
 
 def _looks_like_mail(address: str) -> bool:

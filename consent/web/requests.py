@@ -19,7 +19,7 @@ from flask_babel import gettext as _
 from consent.domain.details import render
 from consent.domain.hashing import Json
 from consent.domain.terms import Category, Terms
-from consent.services.portal.asking import MONTHS, YEARS, Choice, ChoiceError, Request
+from consent.services.portal.asking import MONTHS, Choice, ChoiceError, Request
 from consent.web.guard import patient
 from consent.web.room import PortalRoom
 from consent.web.routes import Route, route
@@ -104,7 +104,7 @@ class RequestPages:
         """Take that."""
         found, window, end = self._asked(study), request.form.get("window", ""), request.form.get("end", "")
         errors = []
-        if window not in {"all", *map(str, YEARS)}:
+        if window not in dict(windows(found.study, self.room.clock())):
             errors.append(("window", _("Choose how far back they may look.")))
         if end not in set(map(str, MONTHS)):
             errors.append(("end", _("Choose how long they may use them.")))
@@ -148,7 +148,7 @@ class RequestPages:
         draft = _draft(found.reference.id)
         window = request.form.get("window", draft.get("years", ""))
         end = request.form.get("end", draft.get("months", ""))
-        choices = {"windows": windows(), "ends": ends(self.room.clock())}
+        choices = {"windows": windows(found.study, self.room.clock()), "ends": ends(self.room.clock())}
         return self._page("when", found, 2, **choices, window=window, end=end, errors=errors)
 
     def _questioning(

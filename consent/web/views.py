@@ -9,8 +9,9 @@ from flask_babel import gettext as _
 
 from consent.domain.details import category_words
 from consent.domain.receipt import Receipt
+from consent.domain.study import Study
 from consent.domain.terms import Category, month_end_after
-from consent.services.portal.asking import MONTHS, YEARS, Request
+from consent.services.portal.asking import MONTHS, YEARS, Request, window_of
 from consent.services.portal.overview import Given
 from consent.web.everywhere import CATEGORIES, OPERATIONS, STATUSES
 
@@ -125,10 +126,14 @@ def _not_given(asked_for: Iterable[Category]) -> list[str]:
     return [names, _("Records of other kinds: %(kinds)s", kinds=category_words(kinds))] if kinds else [names]
 
 
-def windows() -> list[tuple[str, str]]:
-    """Return how far back somebody can let a study look."""
-    years = [(str(n), ngettext("The last year", "The last %(num)s years", n)) for n in YEARS]
-    return [*years, ("all", _("All my records"))]
+def windows(study: Study, now: datetime) -> list[tuple[str, str]]:
+    """Return how far back somebody can let a study look, of what it looks at."""
+    today = now.astimezone(UTC).date()
+    useful = [n for n in YEARS if window_of(n, today).intersects(study.window)]
+    return [
+        *((str(n), ngettext("The last year", "The last %(num)s years", n)) for n in useful),
+        ("all", _("All my records")),
+    ]
 
 
 def ends(now: datetime) -> list[tuple[str, str]]:

@@ -105,7 +105,7 @@ def served(house: House, **settings: str) -> Iterator[Hospital]:
 def _wait(port: int, server: subprocess.Popen[bytes]) -> None:
     for _ in range(_PATIENCE * 10):
         try:
-            urllib.request.urlopen(f"http://localhost:{port}/healthz", timeout=5)
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=5)
         except (OSError, HTTPException):
             assert server.poll() is None, "the server ended"
             time.sleep(0.1)

@@ -14,12 +14,10 @@ from flask import Flask
 from playwright.sync_api import Page
 
 from consent import wiring
-from consent.adapters.sql.conditions import SqlConditions
 from consent.domain.terms import SubjectId
-from consent.services.health import Health, Limits
 from consent.services.portal.sessions import SessionKind
 from consent.settings import WebSettings
-from consent.web import create_app, create_signing_app
+from consent.web import create_portal, create_signing_app
 from consent.web.room import PortalRoom
 from consent.web.session import PORTAL_COOKIE, SIGNING_COOKIE
 from tests.browser.hospital import Hospital, made_a_key
@@ -172,7 +170,7 @@ EVERYBODYS = {
     *("doors.stop_code", "doors.mail_code", "doors.type_code", "doors.take_mailed_code", "doors.sign_out"),
     *("signing.index", "signing.arrive", "signing.page", "signing.cancel"),
 }
-"""Doors, the same for whoever comes; beside the auditors' door and the health pages."""
+"""Doors, the same for whoever comes."""
 LAST = ["home.stop_one_by_code", "home.stopped_by_code", "home.stop_all_by_code", "doors.sign_out", "signing.cancel"]
 """In this order: what comes after them has nothing to stop, or no session."""
 CLOSED = {HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}
@@ -211,10 +209,11 @@ class Answer:
 
 def everything(hospital: Hospital, consent: str) -> list[Act]:
     """Return all that both origins answer to, what ends a session last."""
-    here, own = hospital.house.open, room(hospital)
-    health = Health(SqlConditions(here.store), hospital.house.clock, here.places.root_key, {}, Limits(60))
-    portal = create_app(here.store, here.log.origin, here.log.signer.public_key, health, own)
-    acts = [*acts_of(portal, "localhost", consent), *acts_of(create_signing_app(own), "sign.localhost", consent)]
+    own = room(hospital)
+    acts = [
+        *acts_of(create_portal(own), "localhost", consent),
+        *acts_of(create_signing_app(own), "sign.localhost", consent),
+    ]
     return sorted(acts, key=lambda act: LAST.index(act.endpoint) if act.endpoint in LAST else -1)
 
 
@@ -254,11 +253,10 @@ def test_a_mailed_code_reaches_the_neutral_list_and_the_stop_alone(
     secrets = [STUDY.reference.id, consent.id, consent.commitment.hex(), consent.patient.hex(), subject]
     opened = set()
     for act in everything(hospital, consent.id):
-        answer, audited = answered(hospital, act, *keys[act.host]), act.endpoint.startswith("auditor.")
-        everybodys = audited or act.endpoint in EVERYBODYS or act.endpoint.startswith("health.")
-        assert answer.is_closed or everybodys or act.endpoint in OWN, (act, answer)
+        answer = answered(hospital, act, *keys[act.host])
+        assert answer.is_closed or act.endpoint in EVERYBODYS | OWN, (act, answer)
         opened |= set() if answer.is_closed else {act.endpoint}
-        for secret in (STUDY.reference.title, STUDY.reference.institution, *([] if audited else secrets)):
+        for secret in (STUDY.reference.title, STUDY.reference.institution, *secrets):
             assert secret not in answer.text, (act, secret)
     assert opened >= OWN, "and these do open"
     assert hospital.house.verdict(subject) == "STOPPED"

@@ -19,7 +19,7 @@ from consent.domain.sign_in import SignIn
 from consent.domain.terms import SubjectId
 from consent.services.portal.sessions import BrowserSession, SessionKind
 from consent.settings import WebSettings
-from consent.web import create_app, create_signing_app
+from consent.web import create_portal, create_signing_app
 from consent.web.room import PortalRoom
 from consent.web.session import PORTAL_COOKIE
 from consent.web.turns import by_host
@@ -55,9 +55,9 @@ class Site:
 def served(house: House) -> Iterator[Site]:
     """Serve a house's portal in this process, with all its limits."""
     web = WebSettings.read(8000, {"CONSENTRY_TELEPHONE": "020 7946 0123"})
-    room, log = wiring.portal_room(house.open, web, 120, house.clock), house.open.log
-    portal = create_app(house.open.store, log.origin, log.signer.public_key, None, room)
-    yield Site(house, room, by_host({"localhost": portal, "sign.localhost": create_signing_app(room)}))
+    room = wiring.portal_room(house.open, web, 120, house.clock)
+    apps = {"localhost": create_portal(room), "sign.localhost": create_signing_app(room)}
+    yield Site(house, room, by_host(apps))
 
 
 @dataclass(slots=True)

@@ -295,7 +295,7 @@ def test_mails_to_one_address_are_few(site: Site) -> None:
 def test_a_mailed_code_that_was_missed_five_times_is_dead(site: Site) -> None:
     subject, now = site.house.people[0], site.house.clock()
     site.room.signing_in.set_contact(subject, "anna@example.org")
-    remembered, code = site.room.signing_in.mailed_code("Anna@Example.org ", now)
+    remembered, [code] = site.room.signing_in.mailed_codes("Anna@Example.org ", now)
     browser = site.browser()
     session = site.room.sessions.begin(SessionKind.VISITOR, None, now)
     site.room.sessions.remember(session, {"mailed": {**remembered.to_json(), "tries": 1}}, now)
@@ -462,3 +462,10 @@ def test_the_portal_works_on_after_the_epoch_of_keys_has_turned(site: Site) -> N
     assert browser.send("/sign", to_sign(browser, wallet), "/sign").status_code == 200
     assert len(browser.get("/").get_data(as_text=True)) > 0
     assert isinstance(browser, Browser)
+
+
+@pytest.mark.parametrize("path", ["/audit", "/log/entries", "/log/checkpoint", "/metrics", "/readyz", "/healthz"])
+@pytest.mark.parametrize("origin", [PORTAL, SIGNING])
+def test_the_log_and_the_health_are_on_neither_origin(site: Site, origin: str, path: str) -> None:
+    """Whoever stops with a stolen code would find by its second which study it was."""
+    assert site.browser().get(path, origin).status_code == 404

@@ -114,13 +114,16 @@ class Asking:
             raise ChoiceError("the study cannot work with this choice: tick what it needs, or say no")
         if choice.months not in MONTHS or choice.years not in {None, *YEARS}:
             raise ChoiceError("choose how long, and which years, from the list")
+        window = window_of(choice.years, now.astimezone(UTC).date())
+        if not window.intersects(study.window):
+            raise ChoiceError("the study looks at none of these years: choose more of them, or say no")
         return Terms(
             subject=subject,
             study=study.reference,
             data_use=request.permission,
             operations=study.operations,
             categories=choice.categories,
-            window=_window(choice.years, now.astimezone(UTC).date()),
+            window=window,
             expires=month_end_after(now, choice.months),
             language=LANGUAGE,
             text_hash=study.text_hash,
@@ -167,6 +170,6 @@ class Asking:
         return not entries or (bool(texts) and study.text_hash not in texts)
 
 
-def _window(years: int | None, today: date) -> Window:
+def window_of(years: int | None, today: date) -> Window:
     """Return the window of so many whole years before the first of this year's month, open at its end."""
     return Window() if years is None else Window(start=date(today.year - years, today.month, 1))

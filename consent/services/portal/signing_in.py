@@ -27,24 +27,22 @@ class SignInError(ConsentError):
 
 
 @dataclass(frozen=True, slots=True)
-class MailedCode:
-    """A code that was mailed, as the session that asked for it remembers it.
+class MailedCodes:
+    """The codes that were mailed to one address, as the session that asked for them remembers them.
 
     Attributes:
-        digest: keyed HMAC of the code, hex: whoever reads it cannot try all codes.
-        subject: whom it signs in; empty where nobody has the address, and then no code does.
+        subjects: whom each signs in, by its keyed HMAC, hex: whoever reads that cannot try all codes.
         expires: Unix seconds.
         tries: how many wrong ones are left.
     """
 
-    digest: str
-    subject: str
+    subjects: Mapping[str, str]
     expires: int
     tries: int = TRIES
 
     def to_json(self) -> dict[str, Json]:
         """Return what is remembered."""
-        return {name: getattr(self, name) for name in self.__slots__}
+        return {"subjects": dict(self.subjects), "expires": self.expires, "tries": self.tries}
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,31 +92,30 @@ class SigningIn:
             self._living(subject)
             unit.accounts.set_contact(subject, self._mac(address) if address.strip() else None)
 
-    def mailed_code(self, address: str, now: datetime) -> tuple[MailedCode, str]:
-        """Return what to remember and the code to mail; the code is empty where nobody here has the address.
+    def mailed_codes(self, address: str, now: datetime) -> tuple[MailedCodes, list[str]]:
+        """Return what to remember, and the codes to mail: one for each person who gave this address, most often one.
 
-        Where a family shares an address, nobody can be told apart by it, and it signs nobody in.
+        Several may share an address, and nobody who writes down another's takes the other's code away.
         """
         with self.store.reading() as unit:
             found = unit.accounts.by_contact(self._mac(address))
-        code = secrets.randbits(5 * CODE_CHARACTERS)
-        known = len(found) == 1
-        expires = int(now.timestamp()) + CODE_SECONDS
-        remembered = MailedCode(self._digest(code), found[0] if known else "", expires)
-        return remembered, crockford.written(code, CODE_CHARACTERS) if known else ""
+        codes = {secrets.randbits(5 * CODE_CHARACTERS): subject for subject in found}
+        subjects = {self._digest(code): subject for code, subject in codes.items()}
+        remembered = MailedCodes(subjects, int(now.timestamp()) + CODE_SECONDS)
+        return remembered, [crockford.written(code, CODE_CHARACTERS) for code in codes]
 
-    def by_mailed_code(self, typed: str, remembered: MailedCode, now: datetime) -> SubjectId:
+    def by_mailed_code(self, typed: str, remembered: MailedCodes, now: datetime) -> SubjectId:
         """Return whom a typed code signs in; raise `SignInError`: then one try fewer is left."""
         try:
             digest = self._digest(crockford.read(typed, CODE_CHARACTERS))
         except crockford.MistypedCodeError:
             digest = ""
         alive = remembered.tries > 0 and int(now.timestamp()) < remembered.expires
-        if not (alive and remembered.subject and hmac.compare_digest(digest, remembered.digest)):
+        if not alive or digest not in remembered.subjects:
             raise SignInError("this is not the newest code, or it is too old: ask for a new one")
         with self.store.reading() as unit:
             self.book.follow(unit)
-        return self._living(SubjectId(remembered.subject))
+        return self._living(SubjectId(remembered.subjects[digest]))
 
     def _living(self, subject: SubjectId) -> SubjectId:
         if subject in self.book.blocked:
