@@ -20,7 +20,7 @@ from flask_babel import lazy_gettext as _l
 
 from consent.domain.hashing import Json
 from consent.domain.terms import SubjectId
-from consent.services.portal.overview import RUNNING, Given, Status
+from consent.services.portal.overview import OPEN, RUNNING, Given, Status
 from consent.services.portal.sessions import SessionKind
 from consent.web.guard import patient, signed_in
 from consent.web.room import PortalRoom
@@ -72,7 +72,8 @@ class HomePages:
         running = self.room.overview.running(here().subject, now, PAGE)
         return render_template(
             "portal/home.html",
-            cards=[card(given) for given in running.given],
+            cards=[card(given) for given in running.given if given.status in OPEN],
+            others=[card(given) for given in running.given if given.status not in OPEN],
             total=running.total,
             count=running.using,
             trouble=TROUBLE if self.room.overview.trouble(now) else None,

@@ -66,6 +66,7 @@ PAGES: Final[dict[str, dict[str, Any]]] = {
     "stop_only": {"stopping": True, "studies": [NEUTRAL]},
     "home": {
         "total": 3,
+        "others": [],
         "signed_in": True,
         "cards": [card()],
         "count": 2,
