@@ -12,7 +12,7 @@ from pathlib import Path
 from statistics import median, quantiles
 from typing import Final
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, sync_playwright
 
 from benchmarks.figure import Figure
 from consent.domain.hashing import Json
@@ -23,7 +23,7 @@ from consent.services.portal.sessions import BrowserSessions, SessionKind
 from consent.web.session import PORTAL_COOKIE
 from tests.browser.chromium import launched
 from tests.browser.hospital import Hospital, served
-from tests.browser.looking import PHONE, slowed
+from tests.browser.looking import PHONE, slowed, weighed
 from tests.services.house import STUDY, House, Template
 
 CONSENTS: Final = 1_000
@@ -116,7 +116,7 @@ def _loaded(browser: Browser, hospital: Hospital, subject: SubjectId) -> tuple[f
     context = browser.new_context(viewport={"width": PHONE["width"], "height": PHONE["height"]})
     hospital.sign_in(context, subject)
     page = context.pages[0]
-    came = _weighed(page)
+    came = weighed(page)
     slowed(page)
     page.goto(hospital.portal, wait_until="load", timeout=60_000)
     page.get_by_role("link", name="Stop everything").click(trial=True)
@@ -137,20 +137,11 @@ def _signing(browser: Browser, hospital: Hospital) -> int:
     draft: Json = {"study": "kidneys", "categories": categories, "years": "5", "months": "12", "understood": True}
     ticket = sessions.ticket("sign", session.digest, subject, {"study": "kidneys", "draft": draft}, now)
     page = browser.new_context().new_page()
-    came = _weighed(page)
+    came = weighed(page)
     page.goto(f"{hospital.signing}/t/{ticket}")
     page.get_by_role("button", name="Allow").wait_for()
     page.context.close()
     return sum(came)
-
-
-def _weighed(page: Page) -> list[int]:
-    """Return a list that takes the bytes of each answer from now on, its headers among them."""
-    came: list[int] = []
-    session = page.context.new_cdp_session(page)
-    session.send("Network.enable")
-    session.on("Network.loadingFinished", lambda event: came.append(int(event["encodedDataLength"])))
-    return came
 
 
 def _at_once(hospital: Hospital, subject: SubjectId, page: str, path: str) -> Figure:

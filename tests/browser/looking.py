@@ -82,3 +82,12 @@ def slowed(page: Page) -> None:
     session.send("Network.setCacheDisabled", {"cacheDisabled": True})
     session.send("Network.emulateNetworkConditions", _SLOW_4G)
     session.send("Emulation.setCPUThrottlingRate", {"rate": 6})
+
+
+def weighed(page: Page) -> list[int]:
+    """Return a list that takes the bytes of each answer from now on, its headers among them."""
+    came: list[int] = []
+    session = page.context.new_cdp_session(page)
+    session.send("Network.enable")
+    session.on("Network.loadingFinished", lambda event: came.append(int(event["encodedDataLength"])))
+    return came

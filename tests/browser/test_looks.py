@@ -230,7 +230,7 @@ def test_pages_of_somebody_who_allowed_a_lot(hospital: Hospital, page: Page, loo
     look("consents")
     page.get_by_role("link", name="Next").click()
     look("consents-next")
-    page.locator("a.row").last.click()
+    page.locator("a.row", has_text="Ended").last.click()
     look("consent-ended")
     page.goto(f"{hospital.portal}/consents")
     page.locator("a.row").first.click()
