@@ -33,7 +33,7 @@ STUDIES = (
     study(
         "hearts",
         "Hearts after a hospital stay",
-        "Riverside University Hospital",
+        "Example University Hospital",
         "Some people are back in hospital soon after a heart problem. Others are not.\n\n"
         "We want a computer to learn who needs help early. We look at lab results and at how people did.",
         required=frozenset({Category.DEMOGRAPHICS, Category.OUTCOMES, Category.LABORATORY}),
@@ -42,7 +42,7 @@ STUDIES = (
     study(
         "sleep",
         "Sleep on the ward",
-        "Northfield Institute for Public Health",
+        "Example Institute for Public Health",
         "We ask how people sleep on a ward, and what wakes them.",
         operations=frozenset({Operation.TRAIN, Operation.PREDICT}),
     ),
