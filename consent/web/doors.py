@@ -11,9 +11,10 @@
 """
 
 import logging
-from collections.abc import Callable
+import secrets
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from threading import Thread
+from threading import Timer
 from typing import Final
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
@@ -45,6 +46,8 @@ def _address() -> str:
 
 MAILS: Final = (("3 per hour", _address_from_here), ("12 per hour", _address))
 """How many letters go to one address, asked for by one caller and by all."""
+SOONEST: Final = 0.5
+"""Seconds after which a letter goes out at the soonest; up to one more, so that nobody can watch for it."""
 logger = logging.getLogger(__name__)
 
 
@@ -152,8 +155,7 @@ class DoorPages:
             return render_template("portal/stop_code.html", errors=[("email", wrong)]), 422
         remembered, codes = self.room.signing_in.mailed_codes(address, self.room.clock())
         here()["mailed"] = remembered.to_json()
-        for code in codes:
-            _send(self.room, address, code)
+        _send(self.room, address, codes)
         return redirect(url_for("doors.type_code"))
 
     def type_code(self) -> ResponseReturnValue:
@@ -223,22 +225,31 @@ def _looks_like_mail(address: str) -> bool:
     return bool(name and host) and len(address) <= LONGEST_ADDRESS and address.isprintable() and " " not in address
 
 
-def _send(room: PortalRoom, address: str, code: str) -> None:
-    """Mail a code behind the answer's back: how long that takes would tell whether the address is known."""
+def _send(room: PortalRoom, address: str, codes: Sequence[str]) -> None:
+    """Mail codes behind the answer's back, and after it: how long that takes would tell whether the address is known.
+
+    Where there is none to mail, as much is begun.
+    """
     post = room.post
     if post is None:
         return
     subject = _("Your code")
-    text = _(
-        "Your code is %(code)s\n\nType it on the page where you asked for it. It lasts 15 minutes.\n"
-        "With it you can stop sharing your records. If you did not ask for it, you need not do anything.\n",
-        code=code,
-    )
-    Thread(target=_sent, args=(post.send, address, subject, text), daemon=True).start()
+    texts = [
+        _(
+            "Your code is %(code)s\n\nType it on the page where you asked for it. It lasts 15 minutes.\n"
+            "With it you can stop sharing your records. If you did not ask for it, you need not do anything.\n",
+            code=code,
+        )
+        for code in (*codes, "")
+    ]
+    later = Timer(SOONEST + secrets.randbelow(1000) / 1000, _sent, args=(post.send, address, subject, texts[:-1]))
+    later.daemon = True
+    later.start()
 
 
-def _sent(send: Callable[[str, str, str], None], address: str, subject: str, text: str) -> None:
-    try:
-        send(address, subject, text)
-    except ConsentError:
-        logger.warning("a code could not be mailed")
+def _sent(send: Callable[[str, str, str], None], address: str, subject: str, texts: Sequence[str]) -> None:
+    for text in texts:
+        try:
+            send(address, subject, text)
+        except ConsentError:
+            logger.warning("a code could not be mailed")
