@@ -243,7 +243,7 @@ def _send(room: PortalRoom, address: str, codes: Sequence[str]) -> None:
         for code in (*codes, "")
     ]
     later = Timer(SOONEST + secrets.randbelow(1000) / 1000, _sent, args=(post.send, address, subject, texts[:-1]))
-    later.daemon = True
+    later.name, later.daemon = "letters", True
     later.start()
 
 

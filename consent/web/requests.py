@@ -130,14 +130,17 @@ class RequestPages:
     def check(self, study: str) -> ResponseReturnValue:
         """Show all answers, and the sentences that will be signed."""
         found = self._asked(study)
-        sentences = render(self._terms(found), _NO_SALT)
-        return self._page("check", found, 4, sentences=sentences)
+        terms = self._terms(found)
+        return self._page("check", found, 4, sentences=render(terms, _NO_SALT), terms=terms.hash().hex())
 
     def allow(self, study: str) -> ResponseReturnValue:
-        """Lead to the signing origin."""
-        self._terms(self._asked(study))
+        """Lead to the signing origin with what was checked; what changed since, as in another tab, is checked again."""
+        terms = self._terms(self._asked(study)).hash().hex()
+        if request.form.get("terms") != terms:
+            flash(_("Your answers have changed. Please check them again."))
+            return redirect(url_for("requests.check", study=study))
         page, now = here(), self.room.clock()
-        state: dict[str, Json] = {"study": study, "draft": dict(_draft(study))}
+        state: dict[str, Json] = {"study": study, "draft": dict(_draft(study)), "terms": terms}
         ticket = self.room.sessions.ticket("sign", page.browser.digest, page.subject, state, now)
         return redirect(f"{self.room.origins.signing}/t/{ticket}")
 

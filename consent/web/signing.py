@@ -203,15 +203,18 @@ class SigningPages:
         return _answer({"next": f"{self.room.origins.portal}/consents/{consent}?new=1"})
 
     def _terms(self, current: Mapping[str, Any]) -> Terms:
-        """Return the terms that were checked; whoever took back the request, or a study that changed, ends here."""
+        """Return the terms that were checked; where the request is gone, or a new month has begun, it ends here."""
         subject, now, state = here().subject, self.room.clock(), current["state"]
         asked = self.room.asking.request(subject, state["study"], now)
         if asked is None:
             abort(410)
         try:
-            return self.room.asking.terms(subject, asked, choice_of(state["draft"]), now)
+            terms = self.room.asking.terms(subject, asked, choice_of(state["draft"]), now)
         except ChoiceError:
             abort(410)
+        if terms.hash().hex() != state["terms"]:
+            abort(410)
+        return terms
 
     def _sentences(self, purpose: str) -> Mapping[str, str]:
         if purpose != "sign":

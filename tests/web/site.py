@@ -132,7 +132,14 @@ def chosen(browser: Browser, study: str) -> TestResponse:
     browser.post(f"{at}/choose", category=["demographics", "outcomes", "laboratory"])
     browser.post(f"{at}/when", window="all", end="12")
     browser.post(f"{at}/questions", care="no", stop="yes", name="no")
-    return browser.post(f"{at}/allow", page=f"{at}/check")
+    return browser.post(f"{at}/allow", page=f"{at}/check", terms=checked(browser, study))
+
+
+def checked(browser: Browser, study: str) -> str:
+    """Return the hash of the terms that stands on a request's last page before signing."""
+    text = browser.get(f"/requests/{study}/check").get_data(as_text=True)
+    found = re.search(r'name="terms" value="([0-9a-f]{64})"', text)
+    return found[1] if found else ""
 
 
 def to_sign(browser: Browser, wallet: Wallet, **changed: object) -> dict[str, object]:
