@@ -29,7 +29,7 @@ from consent.domain.grant import AddressCertificate
 from consent.domain.hashing import canonical_json
 from consent.domain.terms import SubjectId, Terms
 from consent.domain.typed_data import Address
-from consent.services.granting import Submission
+from consent.services.granting import RepeatedGrantError, Submission
 from consent.services.portal.asking import ChoiceError
 from consent.services.portal.enrolling import NewWallet, Slot
 from consent.services.portal.sessions import SessionKind
@@ -197,7 +197,11 @@ class SigningPages:
             signature=_bytes(sent["signature"], 64),
             certificate=AddressCertificate(subject, patient, _bytes(sent["certificate"], 64)),
         )
-        self.room.granting.accept([submission], now)
+        try:
+            self.room.granting.accept([submission], now)
+        except RepeatedGrantError:  # sent twice, as phones do: the first is kept, and nobody may be told that it is not
+            if self.room.overview.by_commitment(subject, details.commitment) is None:
+                raise
         here().ended = True
         consent = self.room.overview.by_commitment(subject, details.commitment)
         return _answer({"next": f"{self.room.origins.portal}/consents/{consent}?new=1"})
@@ -247,7 +251,10 @@ def _answer(value: Mapping[str, Any]) -> Response:
 
 def _sent(*names: str) -> Mapping[str, Any]:
     """Return the object of exactly these members that was sent."""
-    value = request.get_json(silent=True)
+    try:
+        value = request.get_json(silent=True)
+    except RecursionError:  # brackets in brackets, thousands deep
+        abort(400)
     if not isinstance(value, dict) or set(value) != set(names):
         abort(400)
     return value
