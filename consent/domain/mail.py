@@ -28,7 +28,9 @@ class InvalidMailError(ConsentError):
 
 def address_host(address: str) -> str:
     """Return the host of a mail address; raise `InvalidMailError` for what is none, such as two lines."""
-    found = _ADDRESS.fullmatch(address.lower()) if len(address) <= _ADDRESS_LIMIT else None
+    # Lower case makes an ASCII letter of some others, such as the sign of the Kelvin: another address, not this one.
+    sound = len(address) <= _ADDRESS_LIMIT and address.isascii()
+    found = _ADDRESS.fullmatch(address.lower()) if sound else None
     if found is None:
         raise InvalidMailError("a mail address is one line such as name@hospital.example: correct it")
     return found[1]

@@ -24,6 +24,7 @@ from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 
 from consent.domain.errors import ConsentError
+from consent.domain.mail import InvalidMailError, address_host
 from consent.domain.terms import SubjectId
 from consent.services.portal.sessions import SessionKind
 from consent.services.portal.signing_in import MailedCodes, SignInError
@@ -221,8 +222,12 @@ def _ticket(room: PortalRoom, purpose: str, state: dict[str, str]) -> str:
 
 
 def _looks_like_mail(address: str) -> bool:
-    name, _at, host = address.rpartition("@")
-    return bool(name and host) and len(address) <= LONGEST_ADDRESS and address.isprintable() and " " not in address
+    """Say whether letters can go there: what no letter reaches must not be taken for a way to stop."""
+    try:
+        address_host(address)
+    except InvalidMailError:
+        return False
+    return True
 
 
 def _send(room: PortalRoom, address: str, codes: Sequence[str]) -> None:

@@ -6,8 +6,12 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
+from werkzeug.test import Client, TestResponse
 
 from consent.domain.terms import SubjectId, month_end_after
+from consent.web import FORWARDED, LOCAL, create_app, create_portal
+from consent.web.session import SIGNING_COOKIE
+from consent.web.turns import by_host
 from tests.services.house import House, Template
 from tests.web.site import SIGNING, Browser, Site, checked, chosen, served, to_sign
 
@@ -71,3 +75,56 @@ def test_what_was_checked_in_one_month_is_not_signed_in_the_next(site: Site) -> 
     assert browser.get("/sign/act", SIGNING).status_code == 410
     assert browser.send("/sign", sent, "/cancelled").status_code in {400, 410}
     assert site.house.state() == before
+
+
+def test_a_grant_that_is_sent_twice_at_once_is_kept_once_and_nobody_is_told_otherwise(site: Site) -> None:
+    """Two of the server's processes took it; the later one said that nothing was allowed."""
+    subject, browser = asked(site)
+    browser.follow(chosen(browser, "kidneys"))
+    sent, token, first = to_sign(browser, site.house.wallets[subject]), browser.token("/sign", SIGNING), []
+    cookie = browser.client.get_cookie(SIGNING_COOKIE, domain="sign.localhost")
+    assert cookie is not None
+    with House.without_ledger(site.house.settings.home, site.house.wallets) as beside, served(beside) as other:
+        twin = Client(other.app)
+        twin.set_cookie(SIGNING_COOKIE, cookie.value, domain="sign.localhost", secure=True)
+
+        def send(client: Client) -> TestResponse:
+            at, headers = SIGNING.replace("http:", "https:"), {"X-CSRFToken": token}
+            return client.post("/sign", base_url=at, json=sent, headers=headers)
+
+        once_the_terms_were_checked = 4
+        site.house.clock.watch({once_the_terms_were_checked: lambda: first.append(send(twin))})
+        second = send(browser.client)
+    assert [answer.status_code for answer in (*first, second)] == [200, 200]
+    assert first[0].get_json() == second.get_json()
+    assert len(site.house.open.book.entries(subject)) == 1
+
+
+def test_brackets_in_brackets_are_refused_as_any_other_nonsense(site: Site) -> None:
+    """They were an error of the server's."""
+    browser = site.browser()
+    browser.follow(browser.post("/sign-in", page="/"))
+    headers = {"X-CSRFToken": browser.token("/sign-in", SIGNING), "Content-Type": "application/json"}
+    at = SIGNING.replace("http:", "https:")
+    for path in ("/slots/find", "/sign-in/passkey", "/sign-in/key"):
+        assert browser.client.post(path, base_url=at, headers=headers, data=b"[" * 30_000).status_code == 400
+
+
+def test_an_address_that_only_looks_like_somebodys_gets_no_letter(site: Site) -> None:
+    """The sign of the Kelvin becomes a k in lower case, and so found the patient; the letter went to the other."""
+    site.room.signing_in.set_contact(site.house.people[0], "kate@kent.example")
+    for address in ("\N{KELVIN SIGN}ate@kent.example", "kate@\N{KELVIN SIGN}ent.example"):
+        assert site.browser().post("/stop/mail", email=address).status_code == 422
+    browser = site.signed_in(site.house.people[1])
+    assert browser.post("/preferences", email="kate@k\N{LATIN SMALL LETTER E WITH ACUTE}nt.example").status_code == 422
+
+
+@pytest.mark.parametrize("name", sorted(FORWARDED))
+def test_the_log_is_not_to_be_read_through_a_proxy_by_whoever_writes_localhost(site: Site, name: str) -> None:
+    """A proxy passes `Host` on; a stranger who sends that of this machine got the log and the health."""
+    here = site.house.open
+    door = create_app(here.store, here.log.origin, here.log.signer.public_key)
+    client = Client(by_host({**dict.fromkeys(LOCAL, door), "portal.example": create_portal(site.room)}))
+    for path in ("/log/entries", "/audit", "/log/checkpoint"):
+        assert client.get(path, base_url="http://localhost:8000", headers={name: "203.0.113.9"}).status_code == 404
+    assert client.get("/audit", base_url="http://localhost:8000").status_code == 200
