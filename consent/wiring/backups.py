@@ -21,6 +21,7 @@ from consent.adapters.chain_store import ChainStore
 from consent.adapters.log_archive import LogArchiveFile
 from consent.adapters.signing import verifies
 from consent.adapters.sql import SqlStore, metadata, open_records
+from consent.adapters.sql.account_tables import sessions, tickets
 from consent.adapters.sql.copies import BackupError, back_up, copy_rows
 from consent.domain.errors import LedgerError
 from consent.domain.identity import Identity
@@ -37,6 +38,9 @@ from vault.sql import sqlite_path
 from vault.tables import records_metadata
 
 RECORDS_TABLES: Final = (*records_metadata.sorted_tables, *metadata.sorted_tables)
+SHORT_LIVED: Final = (sessions, tickets)
+"""Who is signed in at this moment, and what they are choosing: nobody needs it back, so no backup has it."""
+KEPT_TABLES: Final = tuple(table for table in RECORDS_TABLES if table not in SHORT_LIVED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +72,7 @@ def _back_up(installation: Installation, folder: Path, now: datetime) -> Backup:
     records = folder / "records" / f"records-{stamp}.sqlite"
     with installation.store.reading() as unit:
         installation.log.keep(unit)
-        back_up(unit.connection, "records", RECORDS_TABLES, records)
+        back_up(unit.connection, "records", KEPT_TABLES, records)
     keys = installation.keys.back_up(folder / "keys")
     embedded = installation.places.chain
     chain = _chain_into(embedded, folder / "chain" / f"chain-{stamp}.sqlite") if embedded.exists() else None
@@ -133,6 +137,9 @@ def _tried_records(backup: Path, places: Places, identity: Identity, folder: Pat
     What was signed tells, and the log archive. A log that nobody signed yet has only the archive to differ from.
     """
     copy = _tried(backup, "records", folder)
+    with _disposed(open_records(copy)) as engine, engine.begin() as connection:
+        for table in SHORT_LIVED:  # backups of earlier versions have them; whoever signed out stays out
+            connection.execute(table.delete())
     archive = LogArchiveFile(places.log_archive)
     kept = archive.bodies() if archive.size() else iter(())
     verify = partial(verifies, identity.public_key)

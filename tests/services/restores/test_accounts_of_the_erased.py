@@ -1,5 +1,8 @@
 """What an erased person signed in with goes with their key, and comes back from no backup."""
 
+import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -8,7 +11,7 @@ from consent.domain.terms import SubjectId
 from consent.ports import Invitation, Passkey
 from consent.services.portal.sessions import SessionKind
 from consent.services.portal.signing_in import SignInError
-from consent.wiring.backups import Backup
+from consent.wiring.backups import SHORT_LIVED, Backup
 from tests.services.house import House, Template
 from tests.services.portal.patients import TABLES, Portal, slot
 from tests.services.restoring import backed_up, dying, restored
@@ -87,7 +90,7 @@ def test_it_comes_back_from_no_backup_once_the_erasure_went_through(
     with House.opened(home, template.wallets) as house:
         portal = Portal.of(house)
         assert house.open.replayed.shreds == 1
-        assert (portal.rows_of(leaving), portal.rows_of(staying)) == (0, len(TABLES))
+        assert (portal.rows_of(leaving), portal.rows_of(staying)) == (0, len(TABLES) - len(SHORT_LIVED))
         assert leaving not in repr(portal.rows())
         challenge = portal.challenge()
         with pytest.raises(SignInError):
@@ -130,3 +133,19 @@ def test_a_code_that_was_used_since_the_backup_enrols_nobody_again(
         portal = Portal.of(house)
         assert house.open.book.enrolments[wallet.subject] == wallet.enrolment_key.address
         assert portal.room.enrolling.invited(code, house.clock()) is None
+
+
+def test_no_backup_tells_who_was_signed_in_and_what_they_were_choosing_and_none_signs_them_in_again(
+    home: Path, template: Template, settled: Backup, staying: SubjectId
+) -> None:
+    with closing(sqlite3.connect(settled.records)) as backup:
+        assert [backup.execute(f"SELECT count(*) FROM {table.name}").fetchone() for table in SHORT_LIVED] == [(0,)] * 2  # noqa: S608  # names of ours
+    with House.opened(home, template.wallets) as house:
+        rows = Portal.of(house).rows()
+        old = shutil.copyfile(settled.records, home.parent / "of-an-earlier-version.sqlite")
+    with closing(sqlite3.connect(old)) as backup, backup:
+        [session] = [row for row in rows["sessions"] if staying in row]
+        backup.execute("INSERT INTO sessions VALUES (?, ?, ?, ?, ?, ?)", session)
+    restored(home, old)
+    with House.opened(home, template.wallets) as house:
+        assert Portal.of(house).rows()["sessions"] == []
