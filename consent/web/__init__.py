@@ -6,7 +6,7 @@ Three applications, each under host names of its own: `create_portal` and `creat
 
 from typing import Final
 
-from flask import Flask
+from flask import Flask, abort, request
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from flask_wtf import CSRFProtect
@@ -29,6 +29,10 @@ from consent.web.turns import LARGEST
 from consent.web.words import speak
 
 LOCAL: Final = ["127.0.0.1", "localhost"]
+FORWARDED: Final = frozenset(
+    {"Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-Ip"}
+)
+"""What a reverse proxy adds, and whoever comes through it cannot take away."""
 
 
 def create_app(store: Store, origin: str, public_key: bytes, health: Health | None = None) -> Flask:
@@ -39,6 +43,7 @@ def create_app(store: Store, origin: str, public_key: bytes, health: Health | No
     app = Flask(__name__)
     # Under any other name a page from elsewhere could read the log, by pointing its own name at this machine.
     app.config["TRUSTED_HOSTS"] = LOCAL
+    app.before_request(_require_here)
     app.register_blueprint(auditor_pages(store, origin, public_key))
     if health:
         app.register_blueprint(health_pages(health))
@@ -89,6 +94,12 @@ def _founded(app: Flask, room: PortalRoom, sessions: RowSessions) -> Limiter:
     translate(app)
     say_everywhere(app, room)
     return Limiter(get_remote_address, app=app, storage_uri="memory://", strategy="moving-window")
+
+
+def _require_here() -> None:
+    """Refuse what came through a proxy: a stranger out there can write `Host: localhost` too."""
+    if any(name in request.headers for name in FORWARDED):
+        abort(404)
 
 
 def _host(origin: str) -> str:
