@@ -179,8 +179,8 @@ class Studies(Protocol):
     def get(self, study: str) -> Study | None:
         """Return a study by its id."""
 
-    def definition(self, study: str) -> bytes | None:
-        """Return a study's bytes as they are stored."""
+    def definitions(self, ids: Collection[str]) -> Mapping[str, bytes]:
+        """Return the bytes of studies as they are stored, of those that are there."""
 
     def everything(self) -> Sequence[Study]:
         """Return all studies in the order of their ids."""

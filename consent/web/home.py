@@ -26,7 +26,7 @@ from consent.web.guard import patient, signed_in
 from consent.web.room import PortalRoom
 from consent.web.routes import Route, route
 from consent.web.session import here
-from consent.web.views import Stopped, card, in_order, neutral, stopped
+from consent.web.views import Stopped, card, in_order, ledger_word, neutral, stopped
 
 PAGE: Final = 20
 """Consents on one page."""
@@ -99,7 +99,7 @@ class HomePages:
             (_("Number of the consent"), own.id),
             (_("Commitment"), own.commitment),
             (_("Address"), own.address),
-            (_("The ledger says"), _("revoked") if own.revoked else str(own.status)),
+            (_("The ledger says"), ledger_word(own)),
         ]
         new = request.args.get("new") == "1" and own.status is Status.WAITING
         return render_template("portal/consent.html", card=card(own), technical=technical, new=new)

@@ -12,7 +12,7 @@ from consent.domain.receipt import Receipt
 from consent.domain.study import Study
 from consent.domain.terms import Category, month_end_after
 from consent.services.portal.asking import MONTHS, YEARS, Request, window_of
-from consent.services.portal.overview import Given
+from consent.services.portal.overview import Given, Status
 from consent.web.everywhere import CATEGORIES, OPERATIONS, STATUSES
 
 
@@ -94,6 +94,15 @@ def card(given: Given) -> Card:
         ends=given.ends,
         stopped=given.stopped,
     )
+
+
+def ledger_word(given: Given) -> str:
+    """Return what the ledger has of a consent, for whoever looks at the technical details."""
+    if given.revoked:
+        return str(_("revoked"))
+    if given.status is Status.STOPPED:
+        return str(_("not revoked yet"))
+    return str(_("nothing") if given.status in {Status.WAITING, Status.NEVER} else _("granted"))
 
 
 def asked(request: Request) -> Asked:

@@ -1,7 +1,7 @@
 """Studies, their releases and the sealed openings of training rows, in SQL."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from sqlalchemy import Connection, insert, select, update
@@ -26,12 +26,13 @@ class SqlStudies:
 
     def get(self, study: str) -> Study | None:
         """Return a study by its id."""
-        definition = self.definition(study)
+        definition = self.definitions([study]).get(study)
         return None if definition is None else Study.from_json(json.loads(definition))
 
-    def definition(self, study: str) -> bytes | None:
-        """Return a study's bytes as they are stored."""
-        return self.connection.scalar(select(studies.c.definition).where(studies.c.id == study))
+    def definitions(self, ids: Collection[str]) -> Mapping[str, bytes]:
+        """Return the bytes of studies as they are stored, of those that are there."""
+        query = select(studies.c.id, studies.c.definition).where(studies.c.id.in_(sorted(set(ids))))
+        return {row.id: row.definition for row in self.connection.execute(query)}
 
     def everything(self) -> Sequence[Study]:
         """Return all studies in the order of their ids."""

@@ -1,6 +1,6 @@
 """What studies ask of a person who allowed being asked, and what the person chooses of it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Final
@@ -97,8 +97,9 @@ class Asking:
         with self.store.reading() as unit:
             self.book.follow(unit)
             asked = subject in self.book.counted and study not in self._running(unit, subject, now)
-            found = self._approved(unit, study) if asked else None
-            return None if found is None else self._request(subject, *found, self.vault.tally(unit.connection, subject))
+            found = self._approved(unit, [study]) if asked else []
+            tally = self.vault.tally(unit.connection, subject) if found else {}
+            return next((self._request(subject, study, permission, tally) for study, permission in found), None)
 
     def decline(self, subject: SubjectId, study: str) -> None:
         """Say no: the study is told nothing, and the request goes away. Where nothing is asked, nothing is kept."""
@@ -146,18 +147,13 @@ class Asking:
         if subject not in self.book.counted:
             return []
         answered = unit.accounts.declined(subject) | self._running(unit, subject, now)
-        waiting = sorted(self.book.approved.keys() - answered)
-        return [found for study in waiting if (found := self._approved(unit, study)) is not None]
+        return self._approved(unit, sorted(self.book.approved.keys() - answered))
 
-    def _approved(self, unit: Unit, study_id: str) -> tuple[Study, DataUse] | None:
-        """Return a study as it was approved, and the purpose that a person would allow; None where it cannot ask."""
-        study = self.studies.get(unit, study_id)
-        if study is None:
-            return None
-        try:
-            return study, permission_for(study.data_use)
-        except InvalidDataUseError:  # no permission makes a machine say yes: a person must look first
-            return None
+    def _approved(self, unit: Unit, ids: Sequence[str]) -> list[tuple[Study, DataUse]]:
+        """Return those of these studies that can ask, each with the purpose that a person would allow."""
+        approved = self.studies.all(unit, ids)
+        studies = [approved[study] for study in ids if study in approved]
+        return [(study, permission) for study in studies if (permission := _permission(study)) is not None]
 
     def _request(self, subject: SubjectId, study: Study, permission: DataUse, tally: Mapping[str, int]) -> Request:
         counts = {c: tally.get(c.value, 0) for c in sorted(study.required | study.optional)}
@@ -168,6 +164,14 @@ class Asking:
         entries = self.book.entries(subject)
         texts = {entry.terms.text_hash for entry in entries if entry.terms.study.id == study.reference.id}
         return not entries or (bool(texts) and study.text_hash not in texts)
+
+
+def _permission(study: Study) -> DataUse | None:
+    """Return the purpose that a person would allow a study."""
+    try:
+        return permission_for(study.data_use)
+    except InvalidDataUseError:  # no permission makes a machine say yes: a person must look first
+        return None
 
 
 def window_of(years: int | None, today: date) -> Window:

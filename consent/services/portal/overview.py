@@ -123,7 +123,7 @@ class Overview:
     def running(self, subject: SubjectId, now: datetime, most: int | None = None) -> Shown:
         """Return what can be stopped, the newest first, `most` of it."""
         with self.store.reading() as unit:
-            view = self._view(unit, now)
+            view = self._view(unit, subject, now)
             standing = [(view.status(entry), entry) for entry in self.book.entries(subject)]
             running = self._sorted([pair for pair in standing if pair[0] in RUNNING])
             return Shown(view.told(running[:most]), len(running), _using(running))
@@ -131,7 +131,7 @@ class Overview:
     def given(self, subject: SubjectId, now: datetime, page: int, size: int) -> Shown:
         """Return a page of a person's consents, those that run first, else the newest first; the last if it is none."""
         with self.store.reading() as unit:
-            view = self._view(unit, now)
+            view = self._view(unit, subject, now)
             standing = self._sorted([(view.status(entry), entry) for entry in self.book.entries(subject)])
             pages = max(1, -(-len(standing) // size))
             page = min(max(1, page), pages)
@@ -141,7 +141,7 @@ class Overview:
     def one(self, subject: SubjectId, consent: str, now: datetime) -> Given | None:
         """Return one of a person's consents, None where they have no such."""
         with self.store.reading() as unit:
-            view = self._view(unit, now)
+            view = self._view(unit, subject, now)
             chosen = [(view.status(entry), entry) for entry in self.book.entries(subject) if entry.id == consent]
             return next(iter(view.told(chosen)), None)
 
@@ -176,11 +176,13 @@ class Overview:
                 return None
             return self.granting.stop_receipt_of(unit, subject, entry, index)
 
-    def _view(self, unit: Unit, now: datetime) -> "_View":
+    def _view(self, unit: Unit, subject: SubjectId, now: datetime) -> "_View":
         self.book.follow(unit)
         self.projection.refresh(unit)
         known, later = self.trouble(now) is None, self.projection.later(now)
-        return _View(unit, self.book, self.projection.standings(), self.studies, later, known)
+        lasting = {e.terms.study.id for e in self.book.entries(subject) if not e.stopped and later < e.terms.expires}
+        studies = self.studies.all(unit, lasting)
+        return _View(unit, self.book, self.projection.standings(), studies, later, known)
 
     def _sorted(self, pairs: Iterable["_Pair"]) -> list["_Pair"]:
         """Put those that run first, else the newest."""
@@ -198,7 +200,7 @@ class _View:
     unit: Unit
     book: ConsentBook
     ledger: Standings
-    studies: ApprovedStudies
+    studies: Mapping[str, Study]
     now: datetime
     known: bool
 
@@ -227,7 +229,7 @@ class _View:
 
     def _can_be_used(self, grant: KnownGrant) -> bool:
         """Say whether the study may do anything of what it was approved for under this grant alone."""
-        study = self.studies.get(self.unit, grant.terms.study.id)
+        study = self.studies.get(grant.terms.study.id)
         if study is None:
             return False
         consent = Consent(grant.terms.subject, (grant,))

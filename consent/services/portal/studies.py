@@ -1,5 +1,6 @@
 """Studies as they were approved; each definition is read and hashed once by each process."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from consent.domain.study import Study
@@ -15,15 +16,18 @@ class ApprovedStudies:
     book: ConsentBook
     known: dict[bytes, tuple[str, Study]] = field(default_factory=dict, repr=False)
 
-    def get(self, unit: Unit, study_id: str) -> Study | None:
-        """Return a study as it was approved; None where it was not, or was edited since."""
-        definition, approved = unit.studies.definition(study_id), self.book.approved.get(study_id)
-        if definition is None or approved is None:
-            return None
-        found = self.known.get(definition)
-        if found is not None and found[0] == approved:
-            return found[1]
-        study = as_approved(unit, study_id, self.book.approved)
+    def all(self, unit: Unit, ids: Iterable[str]) -> Mapping[str, Study]:
+        """Return those of these studies that are as they were approved, and not edited since."""
+        approved = self.book.approved
+        definitions = unit.studies.definitions([study for study in ids if study in approved])
+        found = {study: self._read(definition, approved[study]) for study, definition in definitions.items()}
+        return {study: read for study, read in found.items() if read is not None}
+
+    def _read(self, definition: bytes, approved: str) -> Study | None:
+        known = self.known.get(definition)
+        if known is not None and known[0] == approved:
+            return known[1]
+        study = as_approved(definition, approved)
         if study is not None:
             self.known[definition] = (approved, study)
         return study

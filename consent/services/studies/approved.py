@@ -1,6 +1,6 @@
 """The studies that may ask for anything: as they were approved, and no other way."""
 
-from collections.abc import Mapping
+import json
 
 from consent.domain.entry import Action
 from consent.domain.errors import ConsentError
@@ -23,13 +23,13 @@ def approved_study(unit: Unit, study_id: str) -> Study:
     return study
 
 
-def as_approved(unit: Unit, study_id: str, approved: Mapping[str, str]) -> Study | None:
-    """Return a study that is as it was approved, None where there is no such, or its row is no study any more.
+def as_approved(definition: bytes, approved: str) -> Study | None:
+    """Return the study of a stored row, None where it is not as it was approved or is no study any more.
 
-    `approved` are the definitions' SHA-256s by study, hex, as the log has them.
+    `approved` is the SHA-256 of the definition, hex, as the log has it.
     """
     try:
-        study = unit.studies.get(study_id)
+        study = Study.from_json(json.loads(definition))
     except (InvalidStudyError, ValueError):  # the row was altered: its study may ask for nothing, others go on
         return None
-    return study if study is not None and study.hash() == approved.get(study_id) else None
+    return study if study.hash() == approved else None
