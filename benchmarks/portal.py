@@ -161,7 +161,8 @@ def _client(hospital: Hospital, subject: SubjectId, path: str) -> list[float]:
     sessions, now = BrowserSessions(hospital.house.open.store), hospital.house.clock()
     session = sessions.begin(SessionKind.PATIENT, subject, now)
     sessions.keep(session, now)
-    headers = {"Cookie": f"{PORTAL_COOKIE}={session.token}", "Accept": "text/html"}
+    host = hospital.portal.removeprefix("http://")
+    headers = {"Host": host, "Cookie": f"{PORTAL_COOKIE}={session.token}", "Accept": "text/html"}
     line = http.client.HTTPConnection("127.0.0.1", hospital.port, timeout=60)
     taken = []
     for _ in range(_WARM + REQUESTS):
