@@ -58,7 +58,7 @@ def create_portal(room: PortalRoom) -> Flask:
     app = Flask(__name__)
     app.config["TRUSTED_HOSTS"] = [_host(room.origins.portal)]
     kinds = (SessionKind.VISITOR, SessionKind.PATIENT, SessionKind.STOPPING)
-    limiter = _founded(app, room, RowSessions(room.sessions, room.clock, PORTAL_COOKIE, kinds))
+    limiter = _founded(app, room, RowSessions(room.sessions, room.clock, room.secret, PORTAL_COOKIE, kinds))
     app.register_blueprint(DoorPages(room).blueprint(limiter))
     app.register_blueprint(HomePages(room).blueprint())
     app.register_blueprint(RequestPages(room).blueprint())
@@ -70,7 +70,7 @@ def create_signing_app(room: PortalRoom) -> Flask:
     """Return the origin on which people make their key, sign in and sign."""
     app = Flask(__name__)
     app.config["TRUSTED_HOSTS"] = [_host(room.origins.signing)]
-    sessions = RowSessions(room.sessions, room.clock, SIGNING_COOKIE, (SessionKind.SIGNING,))
+    sessions = RowSessions(room.sessions, room.clock, room.secret, SIGNING_COOKIE, (SessionKind.SIGNING,))
     limiter = _founded(app, room, sessions)
     app.register_blueprint(SigningPages(room).blueprint(limiter))
     secure(app, form_targets=[room.origins.portal], scripts=True, passkeys=True)

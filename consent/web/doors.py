@@ -69,7 +69,7 @@ class DoorPages:
                 Route("GET", "/set-up", self.set_up),
                 Route("POST", "/set-up", self.go_set_up),
                 Route("POST", "/sign-in", self.sign_in, "20 per minute"),
-                Route("GET", "/in/<ticket>", self.come_in),
+                Route("GET", "/in/<ticket>", self.come_in, "60 per minute"),
                 Route("GET", "/preferences", self.preferences),
                 Route("POST", "/preferences", self.prefer),
                 Route("GET", "/stop/mail", self.stop_code),

@@ -1,13 +1,18 @@
 """Flask's `session` on rows of the database; the cookie holds a random value and nothing else.
 
-`here()` is the session of the request being answered: who is signed in, and what the pages remember.
+`here()` is the session of the request being answered: who is signed in, and what the pages remember. Of a visitor of
+whom nothing is remembered there is no row, however many come: their cookie's value is followed by the time at which it
+ends and by a MAC, and the token of its forms is another MAC.
 """
 
+import hashlib
+import hmac
 from collections.abc import Callable, Collection
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final, cast
 
-from flask import Flask, Request, Response, session
+from flask import Flask, Request, Response, g, session
 from flask.sessions import SessionInterface, SessionMixin
 from werkzeug.datastructures import CallbackDict
 
@@ -17,16 +22,21 @@ from consent.services.portal.sessions import BrowserSession, BrowserSessions, Se
 
 PORTAL_COOKIE: Final = "__Host-consentry"
 SIGNING_COOKIE: Final = "__Host-consentry-sign"
+FORM_TOKEN: Final = "csrf_token"  # noqa: S105  # the name under which Flask-WTF looks for it
+VISIT_SECONDS: Final = 12 * 3600
+"""How long the pages of a visitor can be left open before their forms are too old."""
 
 
 class PageSession(CallbackDict[str, Any], SessionMixin):
     """What a browser is, and what its pages remember as a dictionary of JSON values."""
 
-    def __init__(self, browser: BrowserSession, *, kept: bool) -> None:
+    def __init__(self, browser: BrowserSession, key: bytes, *, new: bool) -> None:
         super().__init__(browser.state, lambda _: setattr(self, "modified", True))
+        self._key = key
         self.browser = browser
+        self[FORM_TOKEN] = _mac(key, FORM_TOKEN, browser.token)
         self.modified = False
-        self.new = not kept
+        self.new = new
         self.ended = False
 
     @property
@@ -44,6 +54,7 @@ class PageSession(CallbackDict[str, Any], SessionMixin):
     def become(self, browser: BrowserSession) -> None:
         """Go on as another session, which remembers nothing of this one."""
         self.clear()
+        self[FORM_TOKEN] = _mac(self._key, FORM_TOKEN, browser.token)
         self.browser, self.new, self.modified, self.ended = browser, True, True, False
 
 
@@ -53,29 +64,50 @@ def here() -> PageSession:
 
 
 class RowSessions(SessionInterface):
-    """Keeps sessions of these kinds under one cookie; `kinds` has the kind of those who bring none first."""
+    """Keeps sessions of these kinds under one cookie; `kinds` has the kind of those who bring none first.
+
+    `key` is 32 bytes for MACs, the same in each process.
+    """
 
     def __init__(
-        self, sessions: BrowserSessions, clock: Callable[[], datetime], cookie: str, kinds: Collection[SessionKind]
-    ) -> None:
-        self._sessions, self._clock, self._cookie, self._kinds = sessions, clock, cookie, tuple(kinds)
+        self, sessions: BrowserSessions, clock: Callable[[], datetime], key: bytes, cookie: str,
+        kinds: Collection[SessionKind],
+    ) -> None:  # fmt: skip
+        self._sessions, self._clock, self._key, self._cookie = sessions, clock, key, cookie
+        self._kinds = tuple(kinds)
 
     def open_session(self, app: Flask, request: Request) -> PageSession:  # noqa: ARG002  # Flask's signature
         """Return the session of the request's cookie, or a new one that is kept once something is remembered."""
         now, token = self._clock(), request.cookies.get(self._cookie, "")
         found = self._sessions.find(token, now) if token else None
         if found is not None and found.kind in self._kinds:
-            return PageSession(found, kept=True)
-        return PageSession(self._sessions.begin(self._kinds[0], None, now), kept=False)
+            return PageSession(found, self._key, new=False)
+        visitor = self._sessions.begin(self._kinds[0], None, now)
+        if self._is_visitors(token, now):
+            return PageSession(replace(visitor, token=token), self._key, new=False)
+        named = f"{visitor.token}.{int(now.timestamp()) + VISIT_SECONDS}"
+        proven = f"{named}.{_mac(self._key, self._cookie, named)}"
+        return PageSession(replace(visitor, token=proven), self._key, new=True)
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:  # noqa: ARG002  # Flask's signature
-        """Store what changed, and hand out the cookie of a new session."""
+        """Store what changed, and hand out the cookie of a new session once a form or a row needs it."""
         page = cast("PageSession", session)
         if page.ended:
             self._sessions.end(page.browser)
             response.delete_cookie(self._cookie, secure=True, httponly=True, samesite="Lax")
-        elif page.modified:
-            remembered: dict[str, Json] = dict(page)
+            return
+        if page.modified:
+            remembered: dict[str, Json] = {name: value for name, value in page.items() if name != FORM_TOKEN}
             self._sessions.remember(page.browser, remembered, self._clock())
-            if page.new:
-                response.set_cookie(self._cookie, page.browser.token, secure=True, httponly=True, samesite="Lax")
+        if page.new and (page.modified or FORM_TOKEN in g):
+            response.set_cookie(self._cookie, page.browser.token, secure=True, httponly=True, samesite="Lax")
+
+    def _is_visitors(self, token: str, now: datetime) -> bool:
+        """Say whether a cookie without a row is one that was given out here, and lasts."""
+        named, _, mac = token.rpartition(".")
+        given_out = hmac.compare_digest(mac.encode(), _mac(self._key, self._cookie, named).encode())
+        return given_out and int(now.timestamp()) < int(named.rpartition(".")[2])
+
+
+def _mac(key: bytes, purpose: str, text: str) -> str:
+    return hmac.new(key, f"{purpose}|{text}".encode(), hashlib.sha256).hexdigest()

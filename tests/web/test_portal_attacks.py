@@ -6,14 +6,16 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import func, select
 from werkzeug.test import Client, TestResponse
 
+from consent.adapters.sql.account_tables import sessions
 from consent.domain.terms import SubjectId, month_end_after
 from consent.web import FORWARDED, LOCAL, create_app, create_portal
-from consent.web.session import SIGNING_COOKIE
+from consent.web.session import PORTAL_COOKIE, SIGNING_COOKIE
 from consent.web.turns import by_host
 from tests.services.house import House, Template
-from tests.web.site import SIGNING, Browser, Site, checked, chosen, served, to_sign
+from tests.web.site import PAGE, PORTAL, SIGNING, Browser, Site, checked, chosen, served, to_sign
 
 
 @pytest.fixture
@@ -128,3 +130,51 @@ def test_the_log_is_not_to_be_read_through_a_proxy_by_whoever_writes_localhost(s
     for path in ("/log/entries", "/audit", "/log/checkpoint"):
         assert client.get(path, base_url="http://localhost:8000", headers={name: "203.0.113.9"}).status_code == 404
     assert client.get("/audit", base_url="http://localhost:8000").status_code == 200
+
+
+def rows(site: Site) -> int:
+    with site.house.open.store.reading() as unit:
+        return int(unit.connection.scalar(select(func.count()).select_from(sessions)) or 0)
+
+
+def test_strangers_who_only_look_leave_nothing_in_the_database(site: Site) -> None:
+    """Each page that a stranger opened was a row and a write to the disk."""
+    for origin, path in ((PORTAL, "/"), (PORTAL, "/start"), (PORTAL, "/stop/mail"), (SIGNING, "/sign")):
+        assert site.browser().get(path, origin).headers["Set-Cookie"]
+    browser = site.browser()
+    for _ in range(3):
+        assert browser.post("/start", code="0000-0000-0000-0000-0000").status_code == 422
+    assert rows(site) == 0
+    browser.post("/stop/mail", email="anna@example.org")
+    assert rows(site) == 1
+
+
+def test_a_visitors_cookie_is_one_that_was_given_out_here_and_lasts(site: Site) -> None:
+    browser = site.browser()
+    token = browser.token("/start")
+    cookie = browser.client.get_cookie(PORTAL_COOKIE, domain="localhost")
+    assert cookie is not None
+    name, end, mac = cookie.value.split(".")
+
+    def sent(value: str) -> int:
+        portal = Client(site.app)
+        portal.set_cookie(PORTAL_COOKIE, value, domain="localhost", secure=True)
+        form = {"csrf_token": token, "code": ""}
+        return portal.post("/start", base_url=PORTAL.replace("http:", "https:"), headers=PAGE, data=form).status_code
+
+    assert sent(cookie.value) == 422, "the form is taken, and the code is wrong"
+    forged = (
+        f"{name}x.{end}.{mac}",
+        f"{name}.{int(end) + 1}.{mac}",
+        f"{name}.{end}.{mac[:-1]}x",
+        f"{name}..{mac}",
+        ".",
+        "é.é.é",
+    )
+    assert {sent(value) for value in forged} == {400}
+    signing = Client(site.app)
+    signing.set_cookie(SIGNING_COOKIE, cookie.value, domain="sign.localhost", secure=True)
+    answer = signing.post("/no", base_url=SIGNING.replace("http:", "https:"), data={"csrf_token": token})
+    assert answer.status_code == 400, "no cookie of one origin counts on the other"
+    site.house.clock.ahead += timedelta(hours=12, seconds=1)
+    assert sent(cookie.value) == 400
