@@ -84,7 +84,7 @@ def translate(app: Flask) -> None:
 
 def _refusing(status: HTTPStatus, sentence: str | LazyString) -> Callable[[Exception], Response | HTTPException]:
     def refuse(error: Exception) -> Response | HTTPException:
-        current_app.logger.warning("a page was refused: %s", type(error).__name__)
+        current_app.logger.warning("a page was refused", exc_info=error)
         return _answer(Refusal(status, sentence))
 
     return refuse
