@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -10,11 +11,13 @@ from sqlalchemy import func, select
 from werkzeug.test import Client, TestResponse
 
 from consent.adapters.sql.account_tables import sessions
+from consent.domain.sign_in import SignIn
 from consent.domain.terms import SubjectId, month_end_after
+from consent.domain.typed_data import Address
 from consent.web import FORWARDED, LOCAL, create_app, create_portal
 from consent.web.session import PORTAL_COOKIE, SIGNING_COOKIE
 from consent.web.turns import by_host
-from tests.services.house import House, Template
+from tests.services.house import House, Template, receive
 from tests.web.site import PAGE, PORTAL, SIGNING, Browser, Site, checked, chosen, served, to_sign
 
 
@@ -178,3 +181,42 @@ def test_a_visitors_cookie_is_one_that_was_given_out_here_and_lasts(site: Site) 
     assert answer.status_code == 400, "no cookie of one origin counts on the other"
     site.house.clock.ahead += timedelta(hours=12, seconds=1)
     assert sent(cookie.value) == 400
+
+
+def test_a_sign_in_that_was_signed_for_another_place_or_time_opens_nothing(site: Site) -> None:
+    """A page elsewhere could have it signed; the wallet signs what it is told."""
+    subject, here = site.house.people[0], site.house.open.domain
+    wallet, browser = site.house.wallets[subject], site.browser()
+    browser.follow(browser.post("/sign-in", page="/"))
+    earlier = bytes.fromhex(browser.get("/sign-in/challenge", SIGNING).get_json()["challenge"])
+    browser.follow(browser.post("/sign-in", page="/"))
+    now, origin = browser.get("/sign-in/challenge", SIGNING).get_json(), site.room.log
+    challenge = bytes.fromhex(now["challenge"])
+    others = (
+        SignIn("consentry/other", challenge).digest(here),
+        SignIn(origin, challenge).digest(replace(here, chain_id=here.chain_id + 1)),
+        SignIn(origin, challenge).digest(replace(here, contract=Address(bytes(20)))),
+        SignIn(origin, earlier).digest(here),
+    )
+    for digest in others:
+        sent = {"signature": wallet.enrolment_key.sign(digest).hex()}
+        assert browser.send("/sign-in/key", sent, "/sign-in").status_code == 422
+    right = {"signature": wallet.enrolment_key.sign(SignIn(origin, challenge).digest(here)).hex()}
+    assert browser.send("/sign-in/key", right, "/sign-in").status_code == 200
+    assert browser.send("/sign-in/key", right, "/sign-in").status_code == 403, "the act is done with"
+
+
+def test_a_page_for_one_act_sends_nothing_once_somebody_led_its_browser_to_another(site: Site) -> None:
+    """A link of the attacker's, opened beside the page, must not put a new wallet under the attacker's name."""
+    attacker, victim = site.browser(), site.browser()
+    codes = [site.room.enrolling.invite(one, site.house.clock()) for one in receive(site.house.open, 900, 901)]
+    victim.post("/start", code=codes[0])
+    victim.follow(victim.post("/set-up"))
+    form = victim.token("/set-up", SIGNING)
+    attacker.post("/start", code=codes[1])
+    victim.follow(attacker.post("/set-up"))
+    at, before = SIGNING.replace("http:", "https:"), site.house.state()
+    for path in ("/set-up/options", "/set-up"):
+        answer = victim.client.post(path, base_url=at, json={}, headers={"X-CSRFToken": form})
+        assert (answer.status_code, answer.get_json()["title"]) == (400, "This page is too old")
+    assert site.house.state() == before
