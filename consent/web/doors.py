@@ -14,6 +14,7 @@ import logging
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from threading import Timer
 from typing import Final
 
@@ -28,6 +29,8 @@ from consent.domain.mail import InvalidMailError, address_host
 from consent.domain.terms import SubjectId
 from consent.services.portal.sessions import SessionKind
 from consent.services.portal.signing_in import MailedCodes, SignInError
+from consent.web.guard import require_get
+from consent.web.problems import Refusal
 from consent.web.room import PortalRoom
 from consent.web.routes import Route, route
 from consent.web.session import here
@@ -115,6 +118,7 @@ class DoorPages:
 
     def come_in(self, ticket: str) -> ResponseReturnValue:
         """Come back from the signing origin, signed in."""
+        require_get()
         taken = self.room.sessions.take(ticket, self.room.clock())
         # Only the browser that asked may use it: nobody can be signed in as somebody else by a link.
         if taken is None or taken.purpose != "in" or taken.subject is None or taken.session != here().browser.digest:
@@ -146,10 +150,12 @@ class DoorPages:
 
     def stop_code(self) -> ResponseReturnValue:
         """Ask for the mail address."""
+        _require_mail(self.room)
         return render_template("portal/stop_code.html")
 
     def mail_code(self) -> ResponseReturnValue:
         """Mail a code, and answer alike whether or not the address is known."""
+        _require_mail(self.room)
         address = request.form.get("email", "").strip()
         if not _looks_like_mail(address):
             wrong = _("This is no e-mail address. Check it and try again.")
@@ -205,6 +211,12 @@ class DoorPages:
             return redirect(url_for("doors.start", _anchor=code))
         _become(self.room, SessionKind.PATIENT, chosen.subject)
         return redirect(url_for("home.index"))
+
+
+def _require_mail(room: PortalRoom) -> None:
+    """Send whoever cannot be mailed a code to the telephone."""
+    if room.post is None:
+        raise Refusal(HTTPStatus.SERVICE_UNAVAILABLE, _("We cannot mail codes here. Call us, and we stop it for you."))
 
 
 def _become(room: PortalRoom, kind: SessionKind, subject: SubjectId) -> None:

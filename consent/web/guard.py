@@ -18,3 +18,9 @@ def signed_in(*kinds: SessionKind) -> SubjectId:
 def patient() -> SubjectId:
     """Return who is signed in with a key."""
     return signed_in(SessionKind.PATIENT)
+
+
+def require_get() -> None:
+    """Refuse a HEAD, which Flask answers where a GET is: what only looks at a link must not use it up."""
+    if request.method != "GET":
+        abort(405)

@@ -33,6 +33,7 @@ from consent.services.granting import RepeatedGrantError, Submission
 from consent.services.portal.asking import ChoiceError
 from consent.services.portal.enrolling import NewWallet, Slot
 from consent.services.portal.sessions import SessionKind
+from consent.web.guard import require_get
 from consent.web.problems import Refusal
 from consent.web.requests import choice_of
 from consent.web.room import PortalRoom
@@ -80,6 +81,7 @@ class SigningPages:
 
     def arrive(self, ticket: str) -> ResponseReturnValue:
         """Take a ticket, and begin a session for its one act."""
+        require_get()
         now = self.room.clock()
         taken = self.room.sessions.take(ticket, now)
         if taken is None or taken.purpose not in {"set-up", "sign-in", "sign"}:

@@ -12,9 +12,10 @@ import pytest
 from consent.demo.wallets import Wallet
 from consent.domain.terms import StudyReference, SubjectId
 from consent.services.portal.sessions import SessionKind
+from consent.web import create_portal
 from consent.web.headers import SECURITY_HEADERS
 from tests.services.house import STUDY, House, Template, receive
-from tests.web.site import PORTAL, SIGNING, Browser, Site, chosen, enrolled, served, slots, to_sign
+from tests.web.site import PAGE, PORTAL, SIGNING, Browser, Site, chosen, enrolled, served, slots, to_sign
 
 
 @pytest.fixture
@@ -471,3 +472,19 @@ def test_the_portal_works_on_after_the_epoch_of_keys_has_turned(site: Site) -> N
 def test_the_log_and_the_health_are_on_neither_origin(site: Site, origin: str, path: str) -> None:
     """Whoever stops with a stolen code would find by its second which study it was."""
     assert site.browser().get(path, origin).status_code == 404
+
+
+def test_whatever_only_looks_at_a_link_does_not_use_it_up(site: Site) -> None:
+    _, code = newcomer(site)
+    browser = site.browser()
+    browser.post("/start", code=code)
+    link = browser.post("/set-up").headers["Location"].removeprefix(SIGNING)
+    assert browser.client.head(link, base_url="https://sign.localhost:8000").status_code == 405
+    assert browser.get(link, SIGNING).headers["Location"] == "/set-up"
+
+
+def test_where_no_mail_is_set_up_people_are_sent_to_the_telephone(site: Site) -> None:
+    client = create_portal(replace(site.room, post=None)).test_client()
+    page = client.get("/stop/mail", base_url=SECURE, headers=PAGE)
+    assert page.status_code == 503
+    assert "Call us" in page.get_data(as_text=True)
