@@ -120,15 +120,19 @@ class Granting:
         now: datetime,
         by: str = "patient",
         revocations: Sequence[SignedRevocation] = (),
+        *,
+        again: bool = True,
     ) -> list[Receipt]:
-        """Stop consents at once, without the chain; a signed receipt each.
+        """Stop consents at once, without the chain; a signed receipt each. Without `again`, what is stopped stays so.
 
         The ledger follows: with the patient's own revocation where one is given, else as the custodian's stop.
         Raises `UnknownConsentError` or `SignatureMismatchError`, having stopped nothing.
         """
         with self.store.begin() as unit:
             self.book.follow(unit)
-            stopped = self.stop_within(unit, subject, ids, now, by, revocations)
+            before = {entry.id for entry in self.book.entries(subject) if entry.stopped and not again}
+            running = [consent for consent in ids if consent not in before]
+            stopped = self.stop_within(unit, subject, running, now, by, revocations)
         self.catch_up()
         return [self._stop_receipt(subject, entry, by, place, now) for entry, place in stopped]
 

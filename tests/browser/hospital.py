@@ -1,6 +1,7 @@
 """A portal in tests: a small hospital whose ledger the test runs, and the real server beside it."""
 
 import os
+import random
 import re
 import socket
 import subprocess
@@ -8,7 +9,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http.client import HTTPException
@@ -75,9 +76,7 @@ class Hospital:
 @contextmanager
 def served(house: House, **settings: str) -> Iterator[Hospital]:
     """Serve a house's portal, in processes of its own."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = _free_port()
     home = house.open.places.home
     passphrase = home / "test-passphrase"
     passphrase.write_bytes(PASSPHRASE)
@@ -100,6 +99,15 @@ def served(house: House, **settings: str) -> Iterator[Hospital]:
         server.terminate()
         server.wait(_PATIENCE)
         sys.stderr.write(output.read_text())
+
+
+def _free_port() -> int:
+    """Return a port that is free, from those that no other program's connection takes by itself meanwhile."""
+    while True:
+        port = random.randrange(15_000, 30_000)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def _wait(port: int, server: subprocess.Popen[bytes]) -> None:

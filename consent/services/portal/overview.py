@@ -154,17 +154,14 @@ class Overview:
 
         Raises `UnknownConsentError` where one is somebody else's.
         """
-        with self.store.reading() as unit:
-            self.book.follow(unit)
-        stopped = {entry.id for entry in self.book.entries(subject) if entry.stopped}
-        return self.granting.stop(subject, [one for one in consents if one not in stopped], now)
+        return self.granting.stop(subject, consents, now, again=False)
 
     def stop_everything(self, subject: SubjectId, now: datetime) -> list[Receipt]:
         """Stop all of a person's consents that could still be used, now or later."""
         with self.store.reading() as unit:
             self.book.follow(unit)
         running = [e.id for e in self.book.entries(subject) if not e.stopped and now < e.terms.expires]
-        return self.granting.stop(subject, running, now)
+        return self.granting.stop(subject, running, now, again=False)
 
     def stop_receipt(self, subject: SubjectId, consent: str) -> Receipt | None:
         """Return the signed receipt of a stop again, as often as its owner likes; None where there was none."""
