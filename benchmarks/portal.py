@@ -15,7 +15,6 @@ from typing import Final
 from playwright.sync_api import Browser, sync_playwright
 
 from benchmarks.figure import Figure
-from consent.domain.hashing import Json
 from consent.domain.study import Study
 from consent.domain.terms import StudyReference, SubjectId, month_end_after
 from consent.services.granting import Submission
@@ -106,7 +105,7 @@ def _on_an_old_phone(hospital: Hospital, subject: SubjectId) -> Iterator[Figure]
             _signing(browser, hospital),
             "bytes",
             "-",
-            "all that came over the line for the page on which people sign, the wallet's script among it",
+            "all that came over the line for the page on which people sign in, the wallet's script among it",
         )
         browser.close()
 
@@ -127,19 +126,12 @@ def _loaded(browser: Browser, hospital: Hospital, subject: SubjectId) -> tuple[f
 
 
 def _signing(browser: Browser, hospital: Hospital) -> int:
-    """Return the bytes that came for the signing page."""
-    subject, house = hospital.house.people[1], hospital.house
-    hospital.ask(subject)
-    sessions, now = BrowserSessions(house.open.store), house.clock()
-    session = sessions.begin(SessionKind.PATIENT, subject, now)
-    sessions.keep(session, now)
-    categories = sorted(category.value for category in STUDY.required)
-    draft: Json = {"study": "kidneys", "categories": categories, "years": "5", "months": "12", "understood": True}
-    ticket = sessions.ticket("sign", session.digest, subject, {"study": "kidneys", "draft": draft}, now)
+    """Return the bytes that came for the page of the signing origin on which people sign in."""
     page = browser.new_context().new_page()
+    page.goto(hospital.portal)
     came = weighed(page)
-    page.goto(f"{hospital.signing}/t/{ticket}")
-    page.get_by_role("button", name="Allow").wait_for()
+    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("button", name="Use your recovery code").wait_for()
     page.context.close()
     return sum(came)
 
