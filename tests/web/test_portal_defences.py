@@ -10,6 +10,7 @@ from datetime import timedelta
 import pytest
 
 from consent.demo.wallets import Wallet
+from consent.domain.data_use import DataUse
 from consent.domain.terms import StudyReference, SubjectId
 from consent.services.portal.sessions import SessionKind
 from consent.web import create_portal
@@ -329,7 +330,8 @@ SCRIPT = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
 
 def test_what_a_study_writes_is_shown_as_text(site: Site) -> None:
     reference = StudyReference("mischief", f"Title {SCRIPT}", f"Hospital {SCRIPT}")
-    study = replace(STUDY, reference=reference, text=f"Text {SCRIPT}", ethics="EC 1")
+    use = DataUse(diseases=frozenset({f"MONDO {SCRIPT}"}))
+    study = replace(STUDY, reference=reference, text=f"Text {SCRIPT}", data_use=use, ethics=f"EC {SCRIPT}")
     site.house.open.registration.approve(study, site.house.clock())
     subject = site.house.people[-1]
     site.house.open.preferences.prefer([subject], site.house.clock(), counted=True)
