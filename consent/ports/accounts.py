@@ -18,6 +18,7 @@ class StoredSession:
         created: Unix seconds.
         expires: Unix seconds; from then on it is none.
         state: JSON of what the pages remember.
+        mac: a keyed HMAC of the rest.
     """
 
     digest: bytes
@@ -26,6 +27,7 @@ class StoredSession:
     created: int
     expires: int
     state: bytes = b"{}"
+    mac: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,7 @@ class StoredTicket:
         subject: who is signed in there, None for a visitor.
         expires: Unix seconds.
         state: JSON of what that page needs to know.
+        mac: a keyed HMAC of the rest.
     """
 
     digest: bytes
@@ -47,6 +50,7 @@ class StoredTicket:
     subject: SubjectId | None
     expires: int
     state: bytes = b"{}"
+    mac: bytes | None = None
 
 
 class Sessions(Protocol):
@@ -81,6 +85,7 @@ class Invitation:
     digest: bytes
     subject: SubjectId
     expires: int
+    mac: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +96,7 @@ class Passkey:
     subject: SubjectId
     public_key: bytes
     count: int
+    mac: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 | path | shows |
 | --- | --- |
 | `/` | who can use the records now |
+| `/you` | the ways to receipts, keys, wishes, erasure |
 | `/consents`, `/consents/<id>` | what was given, one of them |
 | `/consents/<id>/stop`, `/stop-everything` | asks once more, and stops |
 | `/consents/<id>/stopped`, `/consents/<id>/receipt.json` | the stop receipt |
@@ -46,6 +47,7 @@ class HomePages:
             pages,
             [
                 Route("GET", "/", self.index),
+                Route("GET", "/you", self.you),
                 Route("GET", "/consents", self.consents),
                 Route("GET", "/consents/<consent>", self.consent),
                 Route("GET", "/consents/<consent>/stop", self.ask_stop),
@@ -79,6 +81,11 @@ class HomePages:
             trouble=TROUBLE if self.room.overview.trouble(now) else None,
             requests=self.room.asking.waiting(here().subject, now),
         )
+
+    def you(self) -> ResponseReturnValue:
+        """Lead to what is one's own beside the records."""
+        patient()
+        return render_template("portal/you.html")
 
     def consents(self) -> ResponseReturnValue:
         """List every consent, a page at a time."""

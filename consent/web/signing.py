@@ -12,14 +12,13 @@ addresses, signatures; nothing that opens them.
 | `/set-up/challenge`, `/sign-in/challenge` | what the enrolment key signs to show itself |
 """
 
-import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final
 
-from flask import Blueprint, Response, abort, jsonify, redirect, render_template, request
+from flask import Blueprint, abort, redirect, render_template
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_limiter import Limiter
@@ -34,12 +33,15 @@ from consent.services.portal.asking import ChoiceError
 from consent.services.portal.enrolling import NewWallet, Slot
 from consent.services.portal.sessions import SessionKind
 from consent.web.guard import require_get
+from consent.web.one_act import act_of, as_bytes, as_object, domain_of, posted, reply, ways_in
 from consent.web.problems import Refusal
 from consent.web.requests import choice_of
 from consent.web.room import PortalRoom
 from consent.web.routes import Route, route
 from consent.web.session import here
 
+PURPOSES: Final = ("set-up", "sign-in", "sign", "request", "add-key", "try-code", "replace")
+"""What somebody can be here for; each has a page of its name."""
 PUBLISH_WITHIN: Final = 3 * 86400
 """In seconds: for how long a grant may be on its way to the ledger."""
 _NO_SALT: Final = bytes(32)
@@ -59,7 +61,7 @@ class SigningPages:
             [
                 Route("GET", "/", self.index),
                 Route("GET", "/t/<ticket>", self.arrive, "60 per minute"),
-                Route("GET", "/<any('set-up', 'sign-in', 'sign'):purpose>", self.page),
+                Route("GET", f"/<any{PURPOSES}:purpose>", self.page),
                 Route("GET", "/cancel", self.cancel),
                 Route("POST", "/no", self.say_no),
                 Route("GET", "/<any('set-up', 'sign-in'):purpose>/challenge", self.challenge),
@@ -84,7 +86,7 @@ class SigningPages:
         require_get()
         now = self.room.clock()
         taken = self.room.sessions.take(ticket, now)
-        if taken is None or taken.purpose not in {"set-up", "sign-in", "sign"}:
+        if taken is None or taken.purpose not in PURPOSES:
             return render_template("signing/lost_link.html"), 410
         here().become(self.room.sessions.begin(SessionKind.SIGNING, taken.subject, now))
         here()["act"] = {
@@ -109,30 +111,30 @@ class SigningPages:
 
     def say_no(self) -> ResponseReturnValue:
         """Say no to what there is to sign, and lead back to the portal."""
-        current = self._act("sign")
+        current = act_of(self.room, "sign")
         self.room.asking.decline(here().subject, current["state"]["study"])
         here().ended = True
         return redirect(f"{self.room.origins.portal}/requests")
 
     def challenge(self, purpose: str) -> ResponseReturnValue:
         """Hand out what the enrolment key signs to show itself."""
-        act = self._act(purpose)
-        return _answer({"challenge": act["challenge"], "origin": self.room.log, **self._domain()})
+        act = act_of(self.room, purpose)
+        return reply({"challenge": act["challenge"], "origin": self.room.log, **domain_of(self.room)})
 
     def new_passkey(self) -> ResponseReturnValue:
         """Hand out the options of a new passkey."""
-        act = self._act("set-up")
-        return _answer(self.room.passkeys.creation(bytes.fromhex(act["challenge"]), secrets.token_bytes(32)))
+        act = act_of(self.room, "set-up")
+        return reply(self.room.passkeys.creation(bytes.fromhex(act["challenge"]), secrets.token_bytes(32)))
 
     def set_up(self) -> ResponseReturnValue:
         """Take a new wallet."""
-        act, sent = self._act("set-up"), _sent("credential", "slots", "enrolment", "signature")
+        act, sent = act_of(self.room, "set-up"), posted("credential", "slots", "enrolment", "signature")
         slots = sent["slots"] if isinstance(sent["slots"], list) else []
         wallet = NewWallet(
             slots=tuple(map(Slot.from_json, slots[:3])),
-            enrolment=Address(_bytes(sent["enrolment"], 20)),
-            signature=_bytes(sent["signature"], 64),
-            passkey=_object(sent["credential"]),
+            enrolment=Address(as_bytes(sent["enrolment"], 20)),
+            signature=as_bytes(sent["signature"], 64),
+            passkey=as_object(sent["credential"]),
         )
         invitation = bytes.fromhex(act["state"]["invitation"])
         subject = self.room.enrolling.enrol(invitation, wallet, bytes.fromhex(act["challenge"]), self.room.clock())
@@ -140,64 +142,59 @@ class SigningPages:
 
     def known_passkey(self) -> ResponseReturnValue:
         """Hand out the options of signing in with a passkey."""
-        act = self._act("sign-in")
-        return _answer(self.room.passkeys.request(bytes.fromhex(act["challenge"])))
+        act = act_of(self.room, "sign-in")
+        return reply(self.room.passkeys.request(bytes.fromhex(act["challenge"])))
 
     def by_passkey(self) -> ResponseReturnValue:
         """Take a passkey's answer."""
-        act, answer = self._act("sign-in"), _object(_sent("credential")["credential"])
+        act, touched = act_of(self.room, "sign-in"), as_object(posted("credential")["credential"])
         return self._signed_in(
-            act, self.room.signing_in.by_passkey(answer or {}, bytes.fromhex(act["challenge"])), new=False
+            act, self.room.signing_in.by_passkey(touched or {}, bytes.fromhex(act["challenge"])), new=False
         )
 
     def find_slot(self) -> ResponseReturnValue:
         """Hand out the slot that a recovery code or this browser's passphrase opens."""
-        self._act("sign-in")
-        found = self.room.enrolling.slot(_bytes(_sent("id")["id"], 32))
+        act_of(self.room, "sign-in")
+        found = self.room.enrolling.slot(as_bytes(posted("id")["id"], 32))
         if found is None:
             raise Refusal(HTTPStatus.NOT_FOUND, _("This code is not known here. Compare it with the paper."))
         slot, enrolment = found
-        return _answer({"slot": slot.to_json(), "enrolment": enrolment.hex()})
+        return reply({"slot": slot.to_json(), "enrolment": enrolment.hex()})
 
     def by_key(self) -> ResponseReturnValue:
         """Take the enrolment key's signature."""
-        act, signature = self._act("sign-in"), _bytes(_sent("signature")["signature"], 64)
+        act, signature = act_of(self.room, "sign-in"), as_bytes(posted("signature")["signature"], 64)
         return self._signed_in(act, self.room.signing_in.by_key(signature, bytes.fromhex(act["challenge"])), new=False)
 
     def to_sign(self) -> ResponseReturnValue:
         """Hand out what there is to sign."""
-        current = self._act("sign")
+        current = act_of(self.room, "sign")
         subject, terms = here().subject, self._terms(current)
         details = render(terms, _NO_SALT)
-        credentials = self.room.signing_in.credentials(subject)
-        return _answer(
+        return reply(
             {
                 "terms": canonical_json(terms.to_json()).decode(),
                 "sentences": {name: getattr(details, name) for name in ("who", "what", "why", "until")},
                 "expires": int(terms.expires.timestamp()),
                 "publish_by": current["publish_by"],
-                "subject": subject,
-                "enrolment": self.room.enrolling.book.enrolments[subject].hex(),
-                "slots": [slot.to_json() for slot in self.room.enrolling.slots(subject)],
-                "passkey_options": self.room.passkeys.request(secrets.token_bytes(32), credentials),
-                **self._domain(),
+                **ways_in(self.room, subject),
             }
         )
 
     def sign(self) -> ResponseReturnValue:
         """Take a signed grant."""
-        current, sent = self._act("sign"), _sent("salt", "patient", "signature", "certificate")
+        current, sent = act_of(self.room, "sign"), posted("salt", "patient", "signature", "certificate")
         subject, terms, now = here().subject, self._terms(current), self.room.clock()
-        details = render(terms, _bytes(sent["salt"], 32))
-        patient = Address(_bytes(sent["patient"], 20))
+        details = render(terms, as_bytes(sent["salt"], 32))
+        patient = Address(as_bytes(sent["patient"], 20))
         submission = Submission(
             terms=terms,
             details=details,
             patient=patient,
             expires=int(terms.expires.timestamp()),
             publish_by=current["publish_by"],
-            signature=_bytes(sent["signature"], 64),
-            certificate=AddressCertificate(subject, patient, _bytes(sent["certificate"], 64)),
+            signature=as_bytes(sent["signature"], 64),
+            certificate=AddressCertificate(subject, patient, as_bytes(sent["certificate"], 64)),
         )
         try:
             self.room.granting.accept([submission], now)
@@ -206,7 +203,7 @@ class SigningPages:
                 raise
         here().ended = True
         consent = self.room.overview.by_commitment(subject, details.commitment)
-        return _answer({"next": f"{self.room.origins.portal}/consents/{consent}?new=1"})
+        return reply({"next": f"{self.room.origins.portal}/consents/{consent}?new=1"})
 
     def _terms(self, current: Mapping[str, Any]) -> Terms:
         """Return the terms that were checked; where the request is gone, or a new month has begun, it ends here."""
@@ -228,47 +225,8 @@ class SigningPages:
         details = render(self._terms(here()["act"]), _NO_SALT)
         return {name: getattr(details, name) for name in ("who", "what", "why", "until")}
 
-    def _act(self, *purposes: str) -> Mapping[str, Any]:
-        """Return what this session is here for; where that is something else, or the portal's session ended, refuse."""
-        current: Mapping[str, Any] = here().get("act", {})
-        if current.get("purpose") not in purposes:
-            abort(403)
-        if not self.room.sessions.lasts(bytes.fromhex(current["portal"]), self.room.clock()):
-            abort(403)
-        return current
-
-    def _domain(self) -> dict[str, Any]:
-        return {"chain_id": self.room.domain.chain_id, "contract": self.room.domain.contract.hex()}
-
     def _signed_in(self, act: Mapping[str, Any], subject: SubjectId, *, new: bool) -> ResponseReturnValue:
         """Send somebody back to the browser session that asked, which alone can use the ticket."""
         here().ended = True
         ticket = self.room.sessions.ticket("in", bytes.fromhex(act["portal"]), subject, {"new": new}, self.room.clock())
-        return _answer({"next": f"{self.room.origins.portal}/in/{ticket}"})
-
-
-def _answer(value: Mapping[str, Any]) -> Response:
-    return jsonify(dict(value))
-
-
-def _sent(*names: str) -> Mapping[str, Any]:
-    """Return the object of exactly these members that was sent."""
-    try:
-        value = request.get_json(silent=True)
-    except RecursionError:  # brackets in brackets, thousands deep
-        abort(400)
-    if not isinstance(value, dict) or set(value) != set(names):
-        abort(400)
-    return value
-
-
-def _bytes(value: object, length: int) -> bytes:
-    if not isinstance(value, str) or not re.fullmatch(f"[0-9a-f]{{{2 * length}}}", value):
-        abort(400)
-    return bytes.fromhex(value)
-
-
-def _object(value: object) -> Mapping[str, Any] | None:
-    if value is None or isinstance(value, dict):
-        return value
-    return abort(400)
+        return reply({"next": f"{self.room.origins.portal}/in/{ticket}"})

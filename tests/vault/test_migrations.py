@@ -31,6 +31,7 @@ def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Engine:
     return create_engine(f"sqlite:///{tmp_path / 'new.sqlite'}")
 
 
+@pytest.mark.filterwarnings("ignore:Skipped unsupported reflection of expression-based index entries_by_subject")
 @pytest.mark.parametrize("history", ["records", "keys"])
 def test_a_migrated_database_is_what_the_tables_say(engine: Engine, history: migrations.History) -> None:
     migrations.upgrade(engine, history)
@@ -39,7 +40,13 @@ def test_a_migrated_database_is_what_the_tables_say(engine: Engine, history: mig
         for table in metadata.tables.values():
             table.to_metadata(expected)
     with engine.connect() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), expected) == []
+        context = MigrationContext.configure(connection, opts={"include_name": _is_plain})
+        assert compare_metadata(context, expected) == []
+
+
+def _is_plain(name: str | None, kind: str, _parents: object) -> bool:
+    """Leave out the index over an expression, which each database spells its own way; its use is tested with the log."""
+    return (kind, name) != ("index", "entries_by_subject")
 
 
 @pytest.mark.parametrize(

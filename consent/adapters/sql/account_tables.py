@@ -13,6 +13,7 @@ sessions = Table(
     Column("created", BigInteger, nullable=False),
     Column("expires", BigInteger, nullable=False),
     Column("state", LargeBinary, nullable=False),
+    Column("mac", LargeBinary(32)),
     Index("sessions_by_subject", "subject"),
     Index("sessions_by_end", "expires"),
     sqlite_with_rowid=False,
@@ -27,6 +28,7 @@ tickets = Table(
     Column("subject", String(32)),
     Column("expires", BigInteger, nullable=False),
     Column("state", LargeBinary, nullable=False),
+    Column("mac", LargeBinary(32)),
     Index("tickets_by_session", "session"),
     Index("tickets_by_end", "expires"),
     sqlite_with_rowid=False,
@@ -38,6 +40,7 @@ invitations = Table(
     Column("digest", LargeBinary(32), primary_key=True),
     Column("subject", String(32), nullable=False),
     Column("expires", BigInteger, nullable=False),
+    Column("mac", LargeBinary(32)),
     Index("invitations_by_subject", "subject", unique=True),
     sqlite_with_rowid=False,
 )
@@ -49,6 +52,7 @@ credentials = Table(
     Column("subject", String(32), nullable=False),
     Column("public_key", LargeBinary, nullable=False),
     Column("count", BigInteger, nullable=False),
+    Column("mac", LargeBinary(32)),
     Index("credentials_by_subject", "subject"),
     sqlite_with_rowid=False,
 )
@@ -69,6 +73,8 @@ contacts = Table(
     metadata,
     Column("subject", String(32), primary_key=True),
     Column("mac", LargeBinary(32), nullable=False),
+    Column("seal", LargeBinary(32)),
+    Column("sealed", LargeBinary),
     Index("contacts_by_mac", "mac"),
     sqlite_with_rowid=False,
 )

@@ -4,11 +4,10 @@
 
 import { sha256 } from "@noble/hashes/sha2.js";
 import { drawn, fromHex, toHex, utf8, wipe } from "./bytes.js";
+import { clearTyped, offerWays, openedAsChosen } from "./chosen.js";
 import { addressOf, consentKey, enrolmentKey, sign } from "./derive.js";
-import { openedByCode, openedByPassphrase, openedByTouch } from "./opening.js";
 import { MistakeError, attempt, element, leaveFor, when } from "./page.js";
-import { isOffered } from "./passkey.js";
-import { RefusedError, get, post } from "./requests.js";
+import { get, post } from "./requests.js";
 import { certificateDigest, grantDigest } from "./typed_data.js";
 
 const SENTENCES = ["who", "what", "why", "until"];
@@ -21,10 +20,7 @@ async function load() {
   act = await get("/sign/act");
   for (const name of SENTENCES) element(name).textContent = act.sentences[name];
   showTechnicalDetails();
-  const usesKey = isOffered() && has("passkey");
-  element("other-ways").hidden = usesKey;
-  element("show-other-ways").hidden = !usesKey;
-  element("passphrase-field").hidden = !has("passphrase");
+  offerWays(act);
   element("act").hidden = false;
 }
 
@@ -36,20 +32,13 @@ function showTechnicalDetails() {
   element("chain").textContent = String(act.chain_id);
 }
 
-function showOtherWays() {
-  element("other-ways").hidden = false;
-  element("show-other-ways").hidden = true;
-  const [first] = [element("passphrase"), element("code")].filter(isShown);
-  first.focus();
-}
-
 async function allow() {
   const details = { ...shown(), terms: sha256(utf8(act.terms)), salt: drawn(SALT_BYTES) };
-  const seed = await openedAsChosen();
+  const seed = await openedAsChosen(act);
   const body = signed(seed, details);
   wipe(seed);
   const { next } = await post("/sign", body);
-  for (const field of document.querySelectorAll("input")) field.value = "";
+  clearTyped();
   await leaveFor(next);
 }
 
@@ -63,24 +52,6 @@ function shown() {
   return Object.fromEntries(read);
 }
 
-/** @returns {Promise<Uint8Array>} the seed, by what was typed, else by a touch */
-function openedAsChosen() {
-  const [passphrase, code] = [typedInto("passphrase"), typedInto("code")];
-  if (passphrase) return openedByPassphrase(passphrase, slotOf("passphrase").id, find);
-  if (code) return openedByCode(code, find);
-  if (isOffered() && has("passkey")) return openedByTouch(act.passkey_options, find);
-  throw new MistakeError("nothing-typed");
-}
-
-/** A browser may fill in a field that is not shown: that is nobody's choice. */
-function typedInto(id) {
-  return isShown(element(id)) ? element(id).value : "";
-}
-
-function isShown(field) {
-  return field.offsetParent !== null;
-}
-
 /** Sign with a key that is this consent's alone, and certify its address. */
 function signed(seed, details) {
   const domain = { chainId: act.chain_id, contract: fromHex(act.contract) };
@@ -92,21 +63,6 @@ function signed(seed, details) {
   return { salt: toHex(details.salt), patient: toHex(patient), signature: toHex(signature), certificate: toHex(certificate) };
 }
 
-async function find(id) {
-  const slot = act.slots.find((one) => one.id === id);
-  if (!slot) throw new RefusedError("", 404);
-  return { slot, enrolment: act.enrolment };
-}
-
-function has(kind) {
-  return Boolean(slotOf(kind));
-}
-
-function slotOf(kind) {
-  return act.slots.find((slot) => slot.kind === kind);
-}
-
-when(element("show-other-ways"), showOtherWays);
 when(element("sign-form"), allow);
 when(element("load-again"), () => location.reload());
 attempt(load).then(() => {
