@@ -45,7 +45,7 @@ def test_a_migrated_database_is_what_the_tables_say(engine: Engine, history: mig
 
 
 def _is_plain(name: str | None, kind: str, _parents: object) -> bool:
-    """Leave out the index over an expression, which each database spells its own way; its use is tested with the log."""
+    """Leave out the index over an expression, which each database spells its own way."""
     return (kind, name) != ("index", "entries_by_subject")
 
 
