@@ -73,6 +73,7 @@ def gate_over(
     """
     domain = SigningDomain(1, Address(bytes(20)))
     book = ConsentBook(domain, lambda _digest, _signature: None, vault)  # type: ignore[arg-type]  # nothing is unsealed
+    book.approved[study.reference.id] = study.hash()
     projection = LedgerProjection(ProjectionSeal(bytes(32)))
     for number in range(people):
         _add(book, projection, study, number, stopped=refused_one_in > 0 and number % refused_one_in == 0)

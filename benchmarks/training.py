@@ -154,8 +154,8 @@ def _training(ward: Ward, people: int) -> Training:
     gate = gate_over(people, ward.store, ward.vault, refused_one_in=0, study=STUDY)
     save_projection(gate, ward.store, list(gate.projection.rows.values()))
     log = Log("bench", LogKey.create(ward.folder / "log.key", lambda _, key: key), LogArchiveFile(ward.folder / "log"))
-    Registration(ward.store, log).approve(STUDY, NOW)
     projection = LedgerProjection(gate.projection.seal)
+    Registration(ward.store, projection, log).approve(STUDY, NOW)
     return Training(ward.store, ward.vault, gate.book, projection, gate.book.domain, log, lambda: NOW, 10**9)
 
 

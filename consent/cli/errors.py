@@ -24,6 +24,7 @@ EXIT_CODES: Final = {
     "MarginsError": USAGE,
     "ParametersError": USAGE,
     "StudyNotApprovedError": NOT_FOUND,
+    "StudyClosedError": REFUSED,
     "StudyFileError": USAGE,
     "InvalidStudyError": USAGE,
     "StudyRefusedError": REFUSED,

@@ -47,6 +47,26 @@ def approve(
     run(home, file, ethics)
 
 
+@study_app.command()
+def change(
+    home: Home,
+    file: StudyFile,
+    ethics: Annotated[str, typer.Option(help="The reference of the ethics committee's decision; it stays in the log.")],
+) -> None:
+    """Let a study say something else. Its people are asked again, and until they agree it gets nothing of theirs."""
+    from consent.cli.study_files import change as run
+
+    run(home, file, ethics)
+
+
+@study_app.command()
+def close(home: Home, study: Study) -> None:
+    """Close a study for good: nobody is asked or read for it any more, and its models are withdrawn."""
+    from consent.cli.study_files import close as run
+
+    run(home, study)
+
+
 @study_app.command(name="list")
 def list_(home: Home) -> None:
     """List the studies: whether each is as it was approved, and how many releases it has."""

@@ -57,6 +57,21 @@ def approve(home: Path, file: Path, ethics: str) -> None:
     _say(f"{study.reference.id} {study.hash()}")
 
 
+def change(home: Path, file: Path, ethics: str) -> None:
+    """Change a study, and print its id and new hash."""
+    study = read_study(file_text(file, "the study"), ethics)
+    with wiring.opened(Settings.read(home)) as installation:
+        installation.registration.change(study, wiring.utc_now())
+    _say(f"{study.reference.id} {study.hash()}")
+
+
+def close(home: Path, study: str) -> None:
+    """Close a study."""
+    with wiring.opened(Settings.read(home)) as installation:
+        retired = installation.registration.close(study, wiring.utc_now())
+    _say(f"{study} is closed; releases withdrawn: {retired}")
+
+
 def show_all(home: Path) -> None:
     """List the studies on the books."""
     with wiring.opened(Settings.read(home)) as installation:
@@ -64,6 +79,7 @@ def show_all(home: Path) -> None:
     table = Table("study", "title", "as approved", Column("releases", justify="right"), Column("SHA-256"), box=SIMPLE)
     for one in listed:
         state = "yes" if one.as_approved else "NO: it was changed since, and nothing is done for it"
+        state = "closed" if one.closed else state
         study = one.study
         table.add_row(study.reference.id, Text(study.reference.title), state, str(one.releases), study.hash()[:16])
     Console().print(table if listed else "No study is registered: `consentry study approve` registers one.")

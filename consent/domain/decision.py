@@ -31,19 +31,23 @@ class Reason(IntEnum):
     """A category that the access cannot do without is not allowed."""
     WINDOW = 9
     """No day of records is both asked for and allowed."""
-    NOT_FINAL = 10
+    TEXT = 10
+    """The study's text has changed since the patient read it."""
+    NOT_FINAL = 11
     """The grant is not final on the ledger yet."""
-    EXPIRED = 11
+    EXPIRED = 12
     """The grant has run out."""
-    REVOKED = 12
+    REVOKED = 13
     """The patient revoked the grant on the ledger."""
-    STOPPED = 13
+    STOPPED = 14
     """The patient or the operator stopped it here; the ledger follows."""
-    BLOCKED = 14
+    STUDY_CLOSED = 15
+    """The study was closed, for good: nobody's grant to it counts any more."""
+    BLOCKED = 16
     """The subject asked to be erased."""
-    LEDGER_STALE = 15
+    LEDGER_STALE = 17
     """The ledger was not read recently enough to decide anything."""
-    LEDGER_MISMATCH = 16
+    LEDGER_MISMATCH = 18
     """The ledger's history is not what its events fold to; nothing is decided on it."""
 
 
@@ -100,6 +104,9 @@ class AccessRequest:
         required: categories without which the access is pointless; one that is refused refuses it all.
         optional: categories that are used where allowed.
         window: which days of records.
+        texts: SHA-256 of the study's text, hex, one in each language that it is in; a grant counts for the text that
+            its patient read. Empty where no text is looked at.
+        closed: whether the study was closed.
         is_a: `is_a(x, ancestor)`: whether disease x is a kind of `ancestor`.
     """
 
@@ -110,6 +117,8 @@ class AccessRequest:
     required: frozenset[Category]
     optional: frozenset[Category] = frozenset()
     window: Window = ANY_DAY
+    texts: frozenset[str] = frozenset()
+    closed: bool = False
     is_a: Callable[[str, str], bool] = field(default=same, compare=False)
 
 
@@ -153,6 +162,8 @@ def decide_for_each(consent: Consent, request: AccessRequest, now: datetime) -> 
     """
     if consent.blocked:
         return Deny(Reason.BLOCKED)
+    if request.closed:
+        return Deny(Reason.STUDY_CLOSED)
     closest = Reason.NO_GRANT
     for grant in consent.grants:
         refusal = _scope_refusal(grant, request, consent.subject) or _force_refusal(grant, now)
@@ -194,6 +205,8 @@ def _scope_refusal(  # noqa: PLR0911  # a guard a rule
         return Reason.CATEGORY
     if not terms.window.intersects(request.window):
         return Reason.WINDOW
+    if request.texts and terms.text_hash not in request.texts:
+        return Reason.TEXT
     return None
 
 

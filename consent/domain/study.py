@@ -80,6 +80,11 @@ class Study:
         """SHA-256 of the plain text, 64 hex digits."""
         return sha256(self.text.encode()).hex()
 
+    @property
+    def texts(self) -> frozenset[str]:
+        """SHA-256 of each text that patients may have read, 64 hex digits."""
+        return frozenset({self.text_hash})
+
     def hash(self) -> str:
         """Return the SHA-256 of the study's canonical JSON, 64 hex digits: what an approval commits to."""
         return sha256(canonical_json(self.to_json())).hex()

@@ -176,6 +176,9 @@ class Studies(Protocol):
     def add(self, study: Study) -> None:
         """Store an approved study."""
 
+    def replace(self, study: Study) -> None:
+        """Store a study in the place of what it was before."""
+
     def get(self, study: str) -> Study | None:
         """Return a study by its id."""
 

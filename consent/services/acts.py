@@ -12,6 +12,8 @@ from consent.ports import AuditLog
 
 COUNTED, NOT_COUNTED = "COUNTED", "NOT_COUNTED"
 """Verdicts of a person's preference to be counted; the newest stands, and who said nothing is not counted."""
+CLOSED = "CLOSED"
+"""The verdict of the entry that closes a study, for good."""
 COUNTING = "count"
 """The operation of an access that counts: it rests on the preference to be counted and on no consent."""
 UNDONE = frozenset({"EXPIRED_UNPUBLISHED", "REJECTED_BY_LEDGER"})
@@ -37,7 +39,8 @@ class Acts:
         stops: index of the entry that stopped a consent first.
         counted: subjects who allow being counted.
         ignored: indices of reads that were permitted after a stop or a block, or that counted who did not allow it.
-        approved: SHA-256 of each study's definition, hex, as approved.
+        approved: SHA-256 of each study's definition, hex, as approved last.
+        closed: studies that were closed.
         releases: study and number of each release that became active.
     """
 
@@ -56,6 +59,7 @@ class Acts:
     counted: frozenset[SubjectId]
     ignored: tuple[int, ...]
     approved: Mapping[str, str]
+    closed: frozenset[str]
     releases: tuple[tuple[str, int], ...]
 
 
@@ -115,6 +119,7 @@ class _Reading:
         self.counted: set[SubjectId] = set()
         self.ignored: list[int] = []
         self.approved: dict[str, str] = {}
+        self.closed: set[str] = set()
         self.releases: list[tuple[str, int]] = []
 
     def take(self, index: int, body: Mapping[str, Any]) -> None:
@@ -130,7 +135,7 @@ class _Reading:
             counts = body.get("operation") == COUNTING
             if consent in self.whose or subject in self.blocked or (counts and subject not in self.counted):
                 self.ignored.append(index)
-        elif action == Action.PREFER:
+        elif action == Action.PREFER and verdict in {COUNTED, NOT_COUNTED}:
             (self.counted.add if verdict == COUNTED else self.counted.discard)(subject)
         elif (action, verdict) == (Action.ENROL, "KEY"):
             self.keys.setdefault(subject, enrolment_key(body))
@@ -139,7 +144,7 @@ class _Reading:
         elif action == Action.ERASE:
             self._erase(subject, verdict)
         else:
-            self._study(action, str(body.get("study", "")), _facts(body))
+            self._study(action, verdict, str(body.get("study", "")), _facts(body))
 
     def _grant(self, index: int, consent: str, verdict: str) -> None:
         if verdict in UNDONE:
@@ -160,8 +165,10 @@ class _Reading:
     def _turned(self, marks: object) -> None:
         self.marks = max(self.marks, marks if isinstance(marks, int) else 0)
 
-    def _study(self, action: object, study: str, facts: Mapping[str, Any]) -> None:
-        if action == Action.APPROVE:
+    def _study(self, action: object, verdict: str, study: str, facts: Mapping[str, Any]) -> None:
+        if (action, verdict) == (Action.APPROVE, CLOSED):
+            self.closed.add(study)
+        elif action == Action.APPROVE:
             self.approved[study] = str(facts.get("definition", ""))
         elif action == Action.RELEASE:
             number = facts.get("release")
@@ -185,6 +192,7 @@ class _Reading:
             counted=frozenset(self.counted - self.blocked),
             ignored=tuple(self.ignored),
             approved=self.approved,
+            closed=frozenset(self.closed),
             releases=tuple(self.releases),
         )
 

@@ -19,7 +19,7 @@ from consent.domain.hashing import Json, canonical_json
 from consent.domain.terms import SubjectId, Terms
 from consent.domain.typed_data import Address, SigningDomain
 from consent.ports import Key, Recovery, StoredConsent, Unit
-from consent.services.acts import COUNTED, UNDONE, Acts, approved_definition, enrolment_key, said
+from consent.services.acts import CLOSED, COUNTED, NOT_COUNTED, UNDONE, Acts, approved_definition, enrolment_key, said
 from consent.services.projection import Standing, Standings
 from vault import DecryptionError, KeyDamagedError, KeyNotFoundError, Part, Vault
 
@@ -92,8 +92,8 @@ class ConsentBook:
 
     `buried` are those of the blocked whose identifiers have tombstones. `undone` are the ids of consents of which the
     log says that they never came on the ledger. `counted` are those who allow being counted and asked, `approved` the
-    SHA-256 of each study's definition as approved, hex. `granted_at` and `stopped_at` are the indices of the entries
-    that tell of a consent's beginning and of its end.
+    SHA-256 of each study's definition as approved, hex, `closed` the studies that were closed. `granted_at` and
+    `stopped_at` are the indices of the entries that tell of a consent's beginning and of its end.
     """
 
     domain: SigningDomain
@@ -105,6 +105,7 @@ class ConsentBook:
     undone: set[str] = field(default_factory=set)
     counted: set[SubjectId] = field(default_factory=set)
     approved: dict[str, str] = field(default_factory=dict)
+    closed: set[str] = field(default_factory=set)
     granted_at: dict[str, int] = field(default_factory=dict)
     stopped_at: dict[str, int] = field(default_factory=dict)
     unreadable: list[str] = field(default_factory=list)
@@ -127,6 +128,7 @@ class ConsentBook:
         self.undone |= acts.undone
         self.counted |= acts.counted
         self.approved |= acts.approved
+        self.closed |= acts.closed
         self.granted_at |= {consent: index for index, consent in acts.consents.items()}
         self.stopped_at |= acts.stops
         for patient in unit.patients.everyone():
@@ -166,8 +168,10 @@ class ConsentBook:
         elif (action, verdict) == (Action.STOP, "STOPPED"):
             stopped.add(consent)
             self.stopped_at.setdefault(consent, index)
-        elif action == Action.PREFER:
+        elif action == Action.PREFER and verdict in {COUNTED, NOT_COUNTED}:
             (self.counted.add if verdict == COUNTED else self.counted.discard)(subject)
+        elif (action, verdict) == (Action.APPROVE, CLOSED):
+            self.closed.add(str(body.get("study", "")))
         elif action == Action.APPROVE:
             self.approved[str(body.get("study", ""))] = approved_definition(body)
         elif (action, verdict) == (Action.ENROL, "KEY"):

@@ -58,7 +58,9 @@ class ConsentGate:
         stale = ledger_refusal(self.projection.reading(), now, self.max_staleness)
         if stale is not None:
             return dict.fromkeys(subjects, Deny(stale))
-        if access.study != self.study.reference.id:
+        # A study that was changed since this gate was made is another one than it knows.
+        known = self.book.approved.get(access.study)
+        if access.study != self.study.reference.id or known != self.study.hash():
             return dict.fromkeys(subjects, Deny(Reason.STUDY))
         return self._decided(subjects, access, self.projection.standings(), self.projection.later(now))
 
@@ -92,6 +94,8 @@ class ConsentGate:
             required=frozenset(map(Category, access.required)),
             optional=frozenset(map(Category, access.optional)),
             window=self.study.window,
+            texts=self.study.texts,
+            closed=access.study in self.book.closed,
         )
 
 

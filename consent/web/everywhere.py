@@ -18,6 +18,8 @@ STATUSES: Final = {
     Status.HELD: (_("On hold"), "wait"),
     Status.WAITING: (_("Being written down"), "wait"),
     Status.IDLE: (_("Allowed, not used"), "wait"),
+    Status.CHANGED: (_("Read it again"), "soon"),
+    Status.CLOSED: (_("Study closed"), "off"),
     Status.ENDED: (_("Ended"), "off"),
     Status.STOPPED: (_("Stopped"), "off"),
     Status.NEVER: (_("Never started"), "off"),

@@ -159,7 +159,7 @@ def services_of(
         "release_room": ReleaseRoom(store, projection),
         "exporting": Exporting(store, projection, log, settings.max_staleness),
         "aggregating": Aggregating(*serving, count_budget, settings.max_staleness),
-        "registration": Registration(store, log),
+        "registration": Registration(store, projection, log),
         "training": training,
         "verifying": Verifying(training, evidence, partial(verifies, log.signer.public_key)),
         "erasures": Erasures(

@@ -119,3 +119,20 @@ def test_a_folder_without_an_installation_has_no_studies(tmp_path: Path) -> None
     passphrase.write_bytes(b"correct horse\n")
     ran = consentry("study", "list", tmp_path / "nowhere", CONSENTRY_PASSPHRASE_FILE=str(passphrase))
     refused(ran, NOT_FOUND, "consentry: ")
+
+
+def test_a_study_is_changed_with_its_text_and_closed_for_good(desk: Desk, file: Path) -> None:
+    desk.done("study approve", file, *ETHICS)
+    refused(desk.run("study change", file, *ETHICS), REFUSED, "nothing in the file differs")
+    file.write_text(FILE.replace("in winter. Your", "in winter and in spring. Your"))
+    assert desk.done("study change", file, *ETHICS).stdout.startswith("hearts ")
+    assert "yes" in desk.done("study list").stdout
+    assert "hearts is closed; releases withdrawn: 0" in desk.done("study close", "hearts").stdout
+    assert "closed" in desk.done("study list").stdout
+    refused(desk.run("study close", "hearts"), REFUSED, "was closed")
+    refused(desk.run("study change", file, *ETHICS), REFUSED, "was closed")
+
+
+def test_a_study_that_nobody_registered_is_not_found(desk: Desk, file: Path) -> None:
+    refused(desk.run("study close", "hearts"), NOT_FOUND, "no such study")
+    refused(desk.run("study change", file, *ETHICS), NOT_FOUND, "no such study")

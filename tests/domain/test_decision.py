@@ -71,12 +71,13 @@ REFUSED = {
     Reason.PURPOSE_UNRESOLVED: grant(data_use=replace(HEALTH, other=frozenset({"COL"}))),
     Reason.CATEGORY: grant(categories=frozenset({AGE, BLOOD})),
     Reason.WINDOW: grant(window=Window(end=date(2019, 12, 31))),
+    Reason.TEXT: grant(text_hash="1" * 64),
     Reason.NOT_FINAL: grant(expires=None),
     Reason.EXPIRED: grant(expires=int(NOW.timestamp())),
     Reason.REVOKED: grant(revoked=True),
     Reason.STOPPED: grant(stopped=True),
 }
-LATE = replace(REQUEST, window=Window(start=date(2020, 1, 1)))
+LATE = replace(REQUEST, window=Window(start=date(2020, 1, 1)), texts=frozenset({"0" * 64}))
 
 
 @pytest.mark.parametrize("reason", REFUSED, ids=lambda reason: reason.name)
@@ -90,7 +91,13 @@ def test_one_good_grant_among_refused_ones_permits(reason: Reason) -> None:
 
 
 def test_the_table_names_every_reason_that_a_grant_can_have() -> None:
-    not_of_a_grant = {Reason.NO_GRANT, Reason.BLOCKED, Reason.LEDGER_STALE, Reason.LEDGER_MISMATCH}
+    not_of_a_grant = {
+        Reason.NO_GRANT,
+        Reason.STUDY_CLOSED,
+        Reason.BLOCKED,
+        Reason.LEDGER_STALE,
+        Reason.LEDGER_MISMATCH,
+    }
     assert set(REFUSED) == set(Reason) - not_of_a_grant
 
 
@@ -104,6 +111,17 @@ def test_a_consent_of_somebody_else_is_no_consent() -> None:
 
 def test_whoever_asked_to_be_erased_is_not_read_whatever_they_granted() -> None:
     assert decide(Consent(ANN, (GRANT,), blocked=True), REQUEST, NOW) == Deny(Reason.BLOCKED)
+
+
+def test_a_closed_study_is_refused_whatever_anybody_granted() -> None:
+    closed = replace(REQUEST, closed=True)
+    assert decided(GRANT, request=closed) == Deny(Reason.STUDY_CLOSED)
+    assert decided(request=closed) == Deny(Reason.STUDY_CLOSED)
+    assert decide(Consent(ANN, (GRANT,), blocked=True), closed, NOW) == Deny(Reason.BLOCKED)
+
+
+def test_a_grant_counts_for_a_text_in_any_of_the_studys_languages() -> None:
+    assert isinstance(decided(GRANT, request=replace(REQUEST, texts=frozenset({"0" * 64, "1" * 64}))), Permit)
 
 
 @given(st.lists(st.sampled_from(list(REFUSED)), min_size=1, max_size=6))

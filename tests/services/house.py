@@ -301,17 +301,17 @@ class House:
             kept = tuple(unit.consents.everything())
             return State(unit.log.size(), kept, unit.outbox.size(), self.open.ledger.head().number)
 
-    def verdict(self, subject: SubjectId) -> str:
+    def verdict(self, subject: SubjectId, study: Study = STUDY) -> str:
         """Return what the gate would say now: PERMIT or the name of a reason; nothing is logged."""
         access = Access("study:kidneys", "kidneys", "train", DICTIONARY.required, DICTIONARY.optional)
         with self.open.store.reading() as unit:
-            decision = self.gate().decide_all(unit, [subject], access, self.clock())[subject]
+            decision = self.gate(study).decide_all(unit, [subject], access, self.clock())[subject]
         return decision.reason.name if isinstance(decision, Deny) else "PERMIT"
 
-    def gate(self) -> ConsentGate:
-        """Return the gate of the study."""
+    def gate(self, study: Study = STUDY) -> ConsentGate:
+        """Return the gate of a study with the id of the usual one."""
         here = self.open
-        return ConsentGate(here.store, here.log, here.book, here.projection, STUDY, self.clock, 120)
+        return ConsentGate(here.store, here.log, here.book, here.projection, study, self.clock, 120)
 
     def log(self, first: int = 0) -> list[dict[str, Any]]:
         """Return the log's entries from `first` on."""

@@ -86,14 +86,22 @@ def test_a_required_category_that_was_withheld_refuses_it_all(house: House) -> N
 
 def test_the_window_that_is_admitted_is_the_one_both_allow(house: House) -> None:
     subject = house.people[0]
-    house.grant(subject, window=Window(start=date(2020, 1, 1), end=date(2020, 12, 31)))
+    later = replace(STUDY, text="From June 2020 on.", window=Window(start=date(2020, 6, 1)))
+    house.open.registration.change(later, house.clock())
+    house.grant(subject, text_hash=later.text_hash, window=Window(start=date(2020, 1, 1), end=date(2020, 12, 31)))
     house.publish()
-    gate = replace(house.gate(), study=replace(STUDY, window=Window(start=date(2020, 6, 1))))
-    answer = gate.admit([subject], ACCESS)[subject]
+    answer = house.gate(later).admit([subject], ACCESS)[subject]
     assert isinstance(answer, Admitted)
     assert (answer.start, answer.end) == (date(2020, 6, 1), date(2020, 12, 31))
-    apart = replace(house.gate(), study=replace(STUDY, window=Window(start=date(2021, 1, 1))))
-    assert apart.admit([subject], ACCESS) == {subject: Refused("WINDOW")}
+
+
+def test_days_of_which_none_is_allowed_are_refused(house: House) -> None:
+    subject = house.people[0]
+    later = replace(STUDY, text="From 2021 on.", window=Window(start=date(2021, 1, 1)))
+    house.open.registration.change(later, house.clock())
+    house.grant(subject, text_hash=later.text_hash, window=Window(end=date(2020, 12, 31)))
+    house.publish()
+    assert house.gate(later).admit([subject], ACCESS) == {subject: Refused("WINDOW")}
 
 
 def test_an_access_in_another_studys_name_is_refused_and_logged(house: House) -> None:

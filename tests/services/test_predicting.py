@@ -371,3 +371,20 @@ def test_what_is_sealed_reads_back(house: House) -> None:
     assert "no diagnosis" in text
     shown = [replace(explained, probability=p).percent for p in (0.0, 0.004, 0.5, 0.996, 1.0)]
     assert shown == ["under 1 %", "under 1 %", "50 %", "over 99 %", "over 99 %"]
+
+
+# ------------------------------------------------------------------------------------------------------- a study closes
+
+
+def test_a_closed_study_predicts_for_nobody_and_its_releases_are_retired(house: House) -> None:
+    assert house.open.registration.close(BEDSIDE, house.clock()) == 1
+    refused(house, house.people[0], "STUDY_CLOSED")
+    house.publish()
+    [release] = _releases(house)
+    assert house.open.ledger.model_status(release) is ModelStatus.RETIRED
+    assert house.open.release_room.facts(BEDSIDE).status is ModelStatus.RETIRED, "its card stays citable"
+
+
+def _releases(house: House) -> list[bytes]:
+    with house.open.store.reading() as unit:
+        return [release.model_hash for release in unit.studies.releases(BEDSIDE)]

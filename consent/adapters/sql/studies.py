@@ -24,6 +24,11 @@ class SqlStudies:
         definition = json.dumps(study.to_json()).encode()
         self.connection.execute(insert(studies), {"id": study.reference.id, "definition": definition})
 
+    def replace(self, study: Study) -> None:
+        """Store a study in the place of what it was before."""
+        definition = json.dumps(study.to_json()).encode()
+        self.connection.execute(update(studies).where(studies.c.id == study.reference.id).values(definition=definition))
+
     def get(self, study: str) -> Study | None:
         """Return a study by its id."""
         definition = self.definitions([study]).get(study)

@@ -96,7 +96,7 @@ class Asking:
         """Return what one study asks of a person, also where they said no before; None where it asks nothing."""
         with self.store.reading() as unit:
             self.book.follow(unit)
-            asked = subject in self.book.counted and study not in self._running(unit, subject, now)
+            asked = subject in self.book.counted and study not in self.book.closed | self._running(unit, subject, now)
             found = self._approved(unit, [study]) if asked else []
             tally = self.vault.tally(unit.connection, subject) if found else {}
             return next((self._request(subject, study, permission, tally) for study, permission in found), None)
@@ -105,7 +105,7 @@ class Asking:
         """Say no: the study is told nothing, and the request goes away. Where nothing is asked, nothing is kept."""
         with self.store.begin() as unit:
             self.book.follow(unit)
-            if subject in self.book.counted and study in self.book.approved:
+            if subject in self.book.counted and study in self.book.approved.keys() - self.book.closed:
                 unit.accounts.decline(subject, study)
 
     def terms(self, subject: SubjectId, request: Request, choice: Choice, now: datetime) -> Terms:
@@ -131,11 +131,16 @@ class Asking:
         )
 
     def _running(self, unit: Unit, subject: SubjectId, now: datetime) -> frozenset[str]:
-        """Return the studies that have a consent of this person which lasts, and which nobody stopped or revoked."""
+        """Return the studies that have a consent of this person which lasts, and which nobody stopped or revoked.
+
+        One to a text that the study has changed since does not count: the person is asked again.
+        """
         self.projection.refresh(unit)
         standing = self.projection.standings()
         lasting = [e for e in self.book.entries(subject) if not e.stopped and now < e.terms.expires]
-        return frozenset(e.terms.study.id for e in lasting if self._counts(e, standing(e.patient, e.commitment)))
+        counting = [e for e in lasting if self._counts(e, standing(e.patient, e.commitment))]
+        studies = self.studies.all(unit, {e.terms.study.id for e in counting})
+        return frozenset(e.terms.study.id for e in counting if not _is_outdated(e, studies.get(e.terms.study.id)))
 
     def _counts(self, entry: BookEntry, standing: Standing) -> bool:
         """Say whether a consent counts on the ledger or may come to."""
@@ -147,7 +152,7 @@ class Asking:
         if subject not in self.book.counted:
             return []
         answered = unit.accounts.declined(subject) | self._running(unit, subject, now)
-        return self._approved(unit, sorted(self.book.approved.keys() - answered))
+        return self._approved(unit, sorted(self.book.approved.keys() - answered - self.book.closed))
 
     def _approved(self, unit: Unit, ids: Sequence[str]) -> list[tuple[Study, DataUse]]:
         """Return those of these studies that can ask, each with the purpose that a person would allow."""
@@ -164,6 +169,10 @@ class Asking:
         entries = self.book.entries(subject)
         texts = {entry.terms.text_hash for entry in entries if entry.terms.study.id == study.reference.id}
         return not entries or (bool(texts) and study.text_hash not in texts)
+
+
+def _is_outdated(entry: BookEntry, study: Study | None) -> bool:
+    return study is not None and entry.terms.text_hash not in study.texts
 
 
 def _permission(study: Study) -> DataUse | None:

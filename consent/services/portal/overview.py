@@ -45,6 +45,10 @@ class Status(StrEnum):
     """Given, and not on the ledger for good yet."""
     IDLE = "idle"
     """In force, but of no use to the study as it was approved."""
+    CHANGED = "changed"
+    """In force, for a text that the study has changed since: until its patient reads the new one it gets nothing."""
+    CLOSED = "closed"
+    """The study was closed."""
     ENDED = "ended"
     STOPPED = "stopped"
     NEVER = "never"
@@ -53,7 +57,7 @@ class Status(StrEnum):
 
 OPEN: Final = frozenset({Status.ON, Status.SOON})
 """Under these a study can use records."""
-RUNNING: Final = OPEN | {Status.HELD, Status.WAITING, Status.IDLE}
+RUNNING: Final = OPEN | {Status.HELD, Status.WAITING, Status.IDLE, Status.CHANGED}
 """These can be stopped."""
 
 
@@ -212,14 +216,18 @@ class _View:
             return Status.NEVER
         if self.now >= entry.terms.expires:
             return Status.ENDED
+        return self._lasting(entry, expires)
+
+    def _lasting(self, entry: BookEntry, expires: int | None) -> Status:
+        """Say how a consent stands that has not ended and that nobody stopped."""
+        if entry.terms.study.id in self.book.closed:
+            return Status.CLOSED
         if expires is None:
             return Status.WAITING
-        return self._in_force(entry, expires)
-
-    def _in_force(self, entry: BookEntry, expires: int) -> Status:
         grant = KnownGrant(entry.id, entry.terms, entry.commitment, entry.certified, expires)
         if not self._can_be_used(grant):
-            return Status.IDLE
+            study = self.studies.get(entry.terms.study.id)
+            return Status.CHANGED if study and entry.terms.text_hash not in study.texts else Status.IDLE
         if not self.known:
             return Status.HELD
         return Status.SOON if entry.terms.expires - self.now <= SOON else Status.ON
@@ -274,6 +282,7 @@ def _requests(study: Study, grant: KnownGrant) -> Iterable[AccessRequest]:
             required=study.required,
             optional=study.optional,
             window=study.window,
+            texts=study.texts,
         )
 
 

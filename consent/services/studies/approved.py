@@ -6,21 +6,40 @@ from consent.domain.entry import Action
 from consent.domain.errors import ConsentError
 from consent.domain.study import InvalidStudyError, Study
 from consent.ports import Unit
-from consent.services.acts import read_acts
+from consent.services.acts import Acts, read_acts
 
 
 class StudyNotApprovedError(ConsentError):
     """No such study is registered here, or it is not as it was approved; restore it, or approve the new one."""
 
 
+class StudyClosedError(StudyNotApprovedError):
+    """The study was closed, for good: nothing is done for it any more; register another one."""
+
+
 def approved_study(unit: Unit, study_id: str) -> Study:
-    """Return a study that is as the log says it was approved; raise `StudyNotApprovedError`."""
-    study = unit.studies.get(study_id)
+    """Return a study that is as the log says it was approved, also one that was closed.
+
+    Raises `StudyNotApprovedError`.
+    """
+    return _approved(unit, study_id)[0]
+
+
+def open_study(unit: Unit, study_id: str) -> Study:
+    """Return a study for which something may be done; raise `StudyNotApprovedError`, or `StudyClosedError`."""
+    study, acts = _approved(unit, study_id)
+    if study_id in acts.closed:
+        raise StudyClosedError("the study was closed: nothing is done for it any more")
+    return study
+
+
+def _approved(unit: Unit, study_id: str) -> tuple[Study, Acts]:
+    study, acts = unit.studies.get(study_id), read_acts(unit.log, Action.APPROVE)
     if study is None:
         raise StudyNotApprovedError("no such study is registered here: register it first")
-    if study.hash() != read_acts(unit.log, Action.APPROVE).approved.get(study_id):
+    if study.hash() != acts.approved.get(study_id):
         raise StudyNotApprovedError("the study is not the one that was approved: restore it, or approve the new one")
-    return study
+    return study, acts
 
 
 def as_approved(definition: bytes, approved: str) -> Study | None:

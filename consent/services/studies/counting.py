@@ -20,7 +20,7 @@ from consent.services.acts import COUNTING
 from consent.services.book import ConsentBook
 from consent.services.log import Log
 from consent.services.preferences import Preferences
-from consent.services.studies.approved import approved_study
+from consent.services.studies.approved import open_study
 from consent.services.studies.count_budget import Answered, CountBudget, CountRefusedError
 from consent.services.studies.openings import keyed
 from consent.services.studies.rows import permitted_resources
@@ -46,7 +46,7 @@ class Counting:
         asked for; `StudyNotApprovedError`.
         """
         with self.store.reading() as unit:
-            study = approved_study(unit, study_id)
+            study = open_study(unit, study_id)
             spending = self.budget.spending(unit, study_id, self.clock())
         _require_asked(study, query)
         if held := spending.answer(query.id):

@@ -15,7 +15,7 @@ from consent.domain.hashing import Json, sha256
 from consent.ports import Store, StoredRelease
 from consent.services.log import Log
 from consent.services.projection import LedgerProjection
-from consent.services.studies.approved import approved_study
+from consent.services.studies.approved import open_study
 from consent.services.studies.serving import ModelRefusedError, load_active
 from consent.services.studies.suspending import gate_failures
 
@@ -71,7 +71,7 @@ class Exporting:
 
     def _stored(self, study_id: str, release: int) -> StoredRelease:
         with self.store.reading() as unit:
-            approved_study(unit, study_id)
+            open_study(unit, study_id)
             return release_of(unit.studies.releases(study_id), release)
 
     def _write(self, stored: StoredRelease, verdict: str, more: dict[str, Json], now: datetime) -> None:

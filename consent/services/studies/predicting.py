@@ -45,6 +45,8 @@ _SENTENCES: Final = {
     "RATE": "as many predictions as an hour allows were asked for already: wait",
     "COHORT": "this person is not one of those whom the model is about",
     "NO_RECORDS": "nothing that the model looks at is recorded of this person before the day it counts from",
+    "STUDY_CLOSED": "the study was closed",
+    "TEXT": "the study's text has changed, and this person has not agreed to the new one",
     "OPERATION": "this person's consent does not allow predictions",
     "NO_GRANT": "this person did not consent to the study",
     "CATEGORY": "this person withholds a kind of record that the model cannot do without",

@@ -20,7 +20,7 @@ from consent.services.book import ConsentBook
 from consent.services.gate import ConsentGate
 from consent.services.log import Log
 from consent.services.projection import LedgerProjection
-from consent.services.studies.approved import StudyNotApprovedError, approved_study
+from consent.services.studies.approved import StudyNotApprovedError, open_study
 from consent.services.studies.departures import Departures, Judged, departures, members
 from consent.services.studies.retraining import RETRAIN, access_of, retraining_job
 from consent.services.studies.standing import current_release, model_status
@@ -109,7 +109,8 @@ class Releasing:
         """Queue the training of each release that is due and not queued yet; return the studies."""
         now = self.clock()
         with self.store.reading() as unit:
-            due = [study for study in read_acts(unit.log, Action.APPROVE).approved if self._is_due(unit, study, now)]
+            acts = read_acts(unit.log, Action.APPROVE)
+            due = [study for study in acts.approved if study not in acts.closed and self._is_due(unit, study, now)]
         with self.store.begin() as unit:
             queued = [study for study in due if not self._is_queued(unit, study, int(now.timestamp()))]
             for study in queued:
@@ -136,7 +137,7 @@ class Releasing:
         return False
 
     def _state(self, unit: Unit, study_id: str, now: datetime) -> ReleaseState | None:
-        study = approved_study(unit, study_id)
+        study = open_study(unit, study_id)
         gate = ConsentGate(self.store, self.log, self.book, self.projection, study, self.clock, self.max_staleness)
         self.projection.refresh(unit)
         stored = current_release(unit, self.projection, study_id)

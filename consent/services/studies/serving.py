@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from analytics import Dictionary
 from analytics.cohort import CohortQuery
 from analytics.fhir import Records
-from consent.domain.decision import ledger_refusal
+from consent.domain.decision import Reason, ledger_refusal
 from consent.domain.errors import ConsentError
 from consent.domain.hashing import sha256
 from consent.domain.manifest import Manifest
@@ -18,7 +18,7 @@ from consent.domain.study import Study
 from consent.domain.terms import Operation
 from consent.ports import ModelStatus, Store, StoredRelease, Unit
 from consent.services.projection import LedgerProjection
-from consent.services.studies.approved import StudyNotApprovedError, approved_study
+from consent.services.studies.approved import StudyClosedError, StudyNotApprovedError, open_study
 from consent.services.studies.suspending import gate_failures
 from vault import Access
 
@@ -136,7 +136,9 @@ def _require_whole(stored: StoredRelease, registered: bytes) -> None:
 def _predicting_study(unit: Unit, study_id: str) -> Study:
     """Return the study, as it was approved and for predictions too."""
     try:
-        study = approved_study(unit, study_id)
+        study = open_study(unit, study_id)
+    except StudyClosedError as error:
+        raise PredictionRefusedError(Reason.STUDY_CLOSED.name, str(error)) from error
     except StudyNotApprovedError as error:
         raise PredictionRefusedError("STUDY", str(error)) from error
     if Operation.PREDICT not in study.operations:

@@ -34,7 +34,7 @@ from consent.services.book import ConsentBook
 from consent.services.gate import ConsentGate
 from consent.services.log import Log
 from consent.services.projection import LedgerProjection
-from consent.services.studies.approved import StudyNotApprovedError, approved_study
+from consent.services.studies.approved import StudyNotApprovedError, open_study
 from consent.services.studies.openings import owners
 from consent.services.studies.reading import CountingGate, RowsRead, uncollected
 from consent.services.studies.rows import TrainingRow, derivation, row_from, row_of
@@ -192,7 +192,7 @@ class Training:
     def _study(self, study_id: str) -> Study:
         try:
             with self.store.reading() as unit:
-                return approved_study(unit, study_id)
+                return open_study(unit, study_id)
         except StudyNotApprovedError as error:
             raise TrainingError(str(error)) from error
 

@@ -189,6 +189,19 @@ def ledger_spoilt(house: House, subject: SubjectId) -> None:
         unit.connection.execute(text("UPDATE projection_head SET final_block = final_block + 1"))
 
 
+CHANGED: Final = replace(STUDY, text="This study looks at kidneys, and now at how they heal.")
+
+
+def study_changed(house: House, subject: SubjectId) -> None:
+    given_and_published()(house, subject)
+    house.open.registration.change(CHANGED, house.clock())
+
+
+def study_closed(house: House, subject: SubjectId) -> None:
+    given_and_published()(house, subject)
+    house.open.registration.close(STUDY.reference.id, house.clock())
+
+
 CASES: Final = {
     "published": Case(given_and_published(), Status.ON),
     "fewer categories": Case(given_and_published(categories=STUDY.required), Status.ON),
@@ -209,6 +222,8 @@ CASES: Final = {
     "given up and published by others": Case(given_up_and_published_by_others, Status.ON),
     "a study that was altered": Case(study_altered, Status.IDLE),
     "a study that was spoilt": Case(study_spoilt, Status.IDLE),
+    "a study that says something else": Case(study_changed, Status.CHANGED),
+    "a study that was closed": Case(study_closed, Status.CLOSED),
     "a study that is gone": Case(study_gone, Status.IDLE),
     "an address that is not certified": Case(uncertified, Status.IDLE),
     "a ledger that was not read": Case(later(1, follow=False), Status.HELD, Reason.LEDGER_STALE),
@@ -303,6 +318,10 @@ def test_whatever_sixty_people_gave_and_took_back_is_told_as_the_gate_sees_it(po
         house.grant(subject, **drawn(house, draw))
     told: Counter[Status] = Counter()
     for months in (0, 3, 12):
+        if months == 3:
+            house.open.registration.change(CHANGED, house.clock())
+        elif months == 12:
+            house.open.registration.close(HEARTS.reference.id, house.clock())
         now = datetime.now(UTC)
         house.clock.ahead = month_end_after(now, months) - now + timedelta(days=5) if months else timedelta()
         house.follow()
