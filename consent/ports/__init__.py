@@ -59,6 +59,7 @@ from consent.ports.store import (
     Studies,
     Unit,
 )
+from consent.ports.wishes import Wishes
 
 __all__ = [
     "MAX_ATTEMPTS",
@@ -126,4 +127,5 @@ __all__ = [
     "Transaction",
     "Transactions",
     "Unit",
+    "Wishes",
 ]

@@ -13,6 +13,7 @@ from consent.ports.accounts import Accounts, Sessions
 from consent.ports.jobs import Jobs
 from consent.ports.outbox import ModelActs, OutboxRows, Transactions
 from consent.ports.projection import Projection
+from consent.ports.wishes import Wishes
 
 
 class Signer(Protocol):
@@ -257,6 +258,10 @@ class Unit(Protocol):
     @property
     def accounts(self) -> Accounts:
         """What people sign in with."""
+
+    @property
+    def wishes(self) -> Wishes:
+        """What people wish to be asked."""
 
 
 class Store(Protocol):

@@ -214,6 +214,7 @@ class Erasures:
         self.stops.append([Mark(MarkKind.SHRED, self._now(), subject)])
         unit.consents.drop(subject)
         unit.accounts.forget(subject)
+        unit.wishes.drop(subject)
         unit.sessions.end_all(subject)
         self.vault.shred(unit.connection, [subject])
         self._note(unit, subject, ErasureState.KEY_DELETED, erasure.by, epoch=self.vault.keys.epoch)

@@ -26,6 +26,7 @@ from consent.web.room import PortalRoom
 from consent.web.session import PORTAL_COOKIE, SIGNING_COOKIE, RowSessions
 from consent.web.signing import SigningPages
 from consent.web.turns import LARGEST
+from consent.web.wishes import WishPages
 from consent.web.words import speak
 
 LOCAL: Final = ["127.0.0.1", "localhost"]
@@ -62,6 +63,7 @@ def create_portal(room: PortalRoom) -> Flask:
     app.register_blueprint(DoorPages(room).blueprint(limiter))
     app.register_blueprint(HomePages(room).blueprint())
     app.register_blueprint(RequestPages(room).blueprint())
+    app.register_blueprint(WishPages(room).blueprint())
     secure(app, form_targets=[room.origins.signing], scripts=True)
     return app
 

@@ -13,6 +13,7 @@ from consent.services.portal.enrolling import Enrolling
 from consent.services.portal.overview import Overview
 from consent.services.portal.sessions import BrowserSessions
 from consent.services.portal.signing_in import SigningIn
+from consent.services.portal.wishing import Wishing
 from consent.services.preferences import Preferences
 
 
@@ -57,6 +58,7 @@ class PortalRoom:
     sessions: BrowserSessions
     granting: Granting
     preferences: Preferences
+    wishing: Wishing
     passkeys: Passkeys
     clock: Callable[[], datetime]
     secret: bytes = field(repr=False)

@@ -15,6 +15,7 @@ from consent.services.portal.overview import Overview
 from consent.services.portal.sessions import BrowserSessions
 from consent.services.portal.signing_in import SigningIn
 from consent.services.portal.studies import ApprovedStudies
+from consent.services.portal.wishing import Wishing
 from consent.settings import WebSettings
 from consent.web.room import DemoPatient, Origins, PortalRoom
 from consent.wiring.clock import Clock, utc_now
@@ -34,17 +35,19 @@ def portal_room(
     store, book, keys = installation.store, installation.book, installation.keys
     passkeys, studies = WebAuthn(web.signing_host, web.signing), ApprovedStudies(book)
     log, places = installation.log.origin, installation.places
+    wishing = Wishing(store, installation.vault, book, installation.log, studies)
     return PortalRoom(
         origins=Origins(web.portal, web.signing),
         log=log,
         domain=installation.domain,
         overview=Overview(store, book, installation.projection, installation.granting, studies, max_staleness),
-        asking=Asking(store, installation.vault, book, installation.projection, studies),
+        asking=Asking(store, installation.vault, book, installation.projection, studies, wishing),
         enrolling=enrolling(installation, web),
         signing_in=SigningIn(store, book, passkeys, log, keys.installation_key(CONTACTS)),
         sessions=BrowserSessions(store),
         granting=installation.granting,
         preferences=installation.preferences,
+        wishing=wishing,
         passkeys=passkeys,
         clock=clock,
         secret=keys.installation_key(FORMS),

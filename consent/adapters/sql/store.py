@@ -16,6 +16,7 @@ from consent.adapters.sql.outbox import SqlModelActs, SqlOutboxRows, SqlTransact
 from consent.adapters.sql.projection import SqlProjection
 from consent.adapters.sql.sessions import SqlSessions
 from consent.adapters.sql.studies import SqlStudies
+from consent.adapters.sql.wishes import SqlWishes
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,11 @@ class SqlUnit:
     def accounts(self) -> SqlAccounts:
         """What people sign in with."""
         return SqlAccounts(self.connection)
+
+    @cached_property
+    def wishes(self) -> SqlWishes:
+        """What people wish to be asked."""
+        return SqlWishes(self.connection)
 
 
 @dataclass(frozen=True)

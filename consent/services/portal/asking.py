@@ -7,13 +7,15 @@ from typing import Final
 
 from consent.domain.data_use import DataUse, InvalidDataUseError, permission_for
 from consent.domain.errors import ConsentError
+from consent.domain.research import kinds_of
 from consent.domain.study import Study
 from consent.domain.terms import Category, StudyReference, SubjectId, Terms, Window, month_end_after
 from consent.ports import Store, Unit
 from consent.services.book import BookEntry, ConsentBook
 from consent.services.portal.studies import ApprovedStudies
+from consent.services.portal.wishing import Wishing
 from consent.services.projection import LedgerProjection, Standing
-from vault import Vault
+from vault import Vault, VaultError
 
 MONTHS: Final = (6, 12, 24, 36)
 """For how many months a person can allow something; it ends with the month."""
@@ -73,6 +75,7 @@ class Asking:
     book: ConsentBook
     projection: LedgerProjection
     studies: ApprovedStudies
+    wishing: Wishing
 
     def is_asked(self, subject: SubjectId) -> bool:
         """Say whether a person allowed being counted and asked."""
@@ -152,7 +155,18 @@ class Asking:
         if subject not in self.book.counted:
             return []
         answered = unit.accounts.declined(subject) | self._running(unit, subject, now)
-        return self._approved(unit, sorted(self.book.approved.keys() - answered - self.book.closed))
+        found = self._approved(unit, sorted(self.book.approved.keys() - answered - self.book.closed))
+        return self._wished(unit, subject, found) if found else []
+
+    def _wished(
+        self, unit: Unit, subject: SubjectId, found: list[tuple[Study, DataUse]]
+    ) -> list[tuple[Study, DataUse]]:  # fmt: skip
+        """Leave out what a person never wants to be asked for; where that cannot be read, nothing asks."""
+        try:
+            never = self.wishing.never_within(unit, subject)
+        except VaultError:
+            return []
+        return [(study, permission) for study, permission in found if not kinds_of(study.data_use) & never]
 
     def _approved(self, unit: Unit, ids: Sequence[str]) -> list[tuple[Study, DataUse]]:
         """Return those of these studies that can ask, each with the purpose that a person would allow."""
