@@ -64,6 +64,8 @@ WAY: Final = {
     "stopped": "The stop receipt.",
     "stop-everything": "The same for everything.",
     "stopped-several": "A receipt each.",
+    "you": "What is one's own beside the records.",
+    "wishes": "Which kinds of research may ask, and a no that can be taken back.",
     "stop-mail": "Without the key: a code by mail.",
     "stop-mail-error": "A mail address that is none.",
     "stop-code": "The page is the same whether or not we know the address.",

@@ -238,6 +238,25 @@ def test_pages_of_somebody_who_allowed_a_lot(hospital: Hospital, page: Page, loo
     look("consent")
 
 
+def test_pages_of_what_is_ones_own(hospital: Hospital, page: Page, look: Look) -> None:
+    subject = hospital.house.people[6]
+    hospital.ask(subject)
+    hospital.sign_in(page.context, subject)
+    page.goto(f"{hospital.portal}/you")
+    look("you")
+    page.goto(f"{hospital.portal}/requests/sleep")
+    press(page, "Say no")
+    page.get_by_text("You said no to").wait_for()
+    page.goto(f"{hospital.portal}/wishes")
+    page.get_by_role("group", name="To make money").get_by_label("Never ask").check()
+    press(page, "Save")
+    page.get_by_text("Saved").wait_for()
+    assert page.get_by_role("group", name="To make money").get_by_label("Never ask").is_checked()
+    look("wishes")
+    press(page, "Let it ask again: Sleep on the ward")
+    page.get_by_role("article", name="Sleep on the ward").wait_for()
+
+
 def test_pages_while_the_ledger_cannot_be_read(hospital: Hospital, page: Page, look: Look) -> None:
     house, subject = hospital.house, hospital.house.people[1]
     allow(hospital, subject, *STUDIES, STUDY)

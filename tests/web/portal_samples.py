@@ -92,6 +92,13 @@ PAGES: Final[dict[str, dict[str, Any]]] = {
     "consent": {"signed_in": True, "card": card(), "technical": [(ODD, ODD)]},
     "stop": {"signed_in": True, "cards": [card()], "action": "/consents/c1/stop", "onward": "/"},
     "stopped": {"signed_in": True, "stops": [STOP], "onward": "/"},
+    "you": {"signed_in": True, "said": ODD},
+    "wishes": {
+        "signed_in": True,
+        "counted": True,
+        "kinds": [("health", ODD, ODD, False), ("profit", ODD, ODD, True)],
+        "declined": [SimpleNamespace(id="r1", title=ODD, institution=ODD)],
+    },
     "problem": {"title": ODD, "sentence": ODD},
     "demo": {"demo": True, "people": [("1", ODD, ODD)]},
 }
