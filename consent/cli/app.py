@@ -8,7 +8,7 @@ import typer
 PARTS: Final = {
     "Begin": ("demo", "init", "deploy"),
     "Run": ("serve", "ledger", "worker", "web"),
-    "Records and people": ("import", "attach", "invite", "consents", "stop", "prefer", "request", "access"),
+    "Records and people": ("import", "attach", "invite", "consents", "stop", "prefer", "request", "access", "reports"),
     "Erasure": ("erase", "erasures", "hold", "holds", "lift", "enrol", "identify"),
     "Keep it well": ("doctor", "backup", "restore", "upgrade", "epoch", "rotate"),
     "Operators": ("operator", "approve"),

@@ -19,6 +19,8 @@ EXIT_CODES: Final = {
     "CountRefusedError": REFUSED,
     "ReleaseUnknownError": REFUSED,
     "ReviewError": REFUSED,
+    "UnknownReportError": NOT_FOUND,
+    "ReportError": REFUSED,
     "CohortError": USAGE,
     "DictionaryError": USAGE,
     "MarginsError": USAGE,

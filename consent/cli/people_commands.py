@@ -9,6 +9,10 @@ import typer
 
 from consent.cli.app import Home, Identifier, Subject, app
 
+reports_app = typer.Typer(help="What people said looks wrong, and the answers to them.", no_args_is_help=True)
+app.add_typer(reports_app, name="reports")
+ReportNumber = Annotated[str, typer.Argument(help="The report's number, such as 7K3M-9QXZ.")]
+
 
 @app.command(name="import")
 def import_(
@@ -212,3 +216,31 @@ def prefer(
     from consent.cli.stops import prefer as run
 
     run(home, subject, identifier, counted=counted)
+
+
+@reports_app.command(name="list")
+def reports_list(home: Home) -> None:
+    """List what people said looks wrong in their activity, the oldest first."""
+    from consent.cli.reports import show_all
+
+    show_all(home)
+
+
+@reports_app.command(name="show")
+def reports_show(home: Home, number: ReportNumber) -> None:
+    """Print one report: the entry of the log, and what the person wrote."""
+    from consent.cli.reports import show
+
+    show(home, number)
+
+
+@reports_app.command(name="answer")
+def reports_answer(
+    home: Home,
+    number: ReportNumber,
+    text: Annotated[str, typer.Option(help="What the person is told; it is sealed under their key.")],
+) -> None:
+    """Answer a report; the person sees it beside the line."""
+    from consent.cli.reports import answer
+
+    answer(home, number, text)

@@ -37,6 +37,7 @@ class Action(StrEnum):
     PREFER = "prefer"
     COUNT = "count"
     REVIEW = "review"
+    REPORT = "report"
 
 
 PERMIT = "PERMIT"

@@ -44,6 +44,7 @@ from consent.ports.projection import (
     Projection,
     ProjectionHead,
 )
+from consent.ports.reports import Reports, StoredReport
 from consent.ports.stop_list import StopList
 from consent.ports.store import (
     AuditLog,
@@ -108,6 +109,7 @@ __all__ = [
     "ProjectionHead",
     "Recovery",
     "Registration",
+    "Reports",
     "Revocations",
     "Role",
     "SentTransaction",
@@ -120,6 +122,7 @@ __all__ = [
     "StoredConsent",
     "StoredOpening",
     "StoredRelease",
+    "StoredReport",
     "StoredSession",
     "StoredSlot",
     "StoredTicket",

@@ -13,6 +13,7 @@ from consent.ports.accounts import Accounts, Sessions
 from consent.ports.jobs import Jobs
 from consent.ports.outbox import ModelActs, OutboxRows, Transactions
 from consent.ports.projection import Projection
+from consent.ports.reports import Reports
 from consent.ports.wishes import Wishes
 
 
@@ -88,6 +89,9 @@ class AuditLog(Protocol):
 
     def some(self, indices: Collection[int]) -> Mapping[int, PlacedEntry]:
         """Return the entries at these indices, those that are there."""
+
+    def about(self, subject: SubjectId, before: int | None = None) -> Iterator[PlacedEntry]:
+        """Yield the entries that name a subject, the newest first; those with an index below `before` where given."""
 
     def leaves(self) -> Sequence[bytes]:
         """Return all leaf hashes in order, 32 bytes each."""
@@ -258,6 +262,10 @@ class Unit(Protocol):
     @property
     def accounts(self) -> Accounts:
         """What people sign in with."""
+
+    @property
+    def reports(self) -> Reports:
+        """What people reported."""
 
     @property
     def wishes(self) -> Wishes:

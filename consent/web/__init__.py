@@ -14,6 +14,7 @@ from flask_wtf import CSRFProtect
 from consent.ports import Store
 from consent.services.health import Health
 from consent.services.portal.sessions import SessionKind
+from consent.web.activity import ActivityPages
 from consent.web.auditor import auditor_pages
 from consent.web.doors import DoorPages
 from consent.web.everywhere import say_everywhere
@@ -63,6 +64,7 @@ def create_portal(room: PortalRoom) -> Flask:
     app.register_blueprint(DoorPages(room).blueprint(limiter))
     app.register_blueprint(HomePages(room).blueprint())
     app.register_blueprint(RequestPages(room).blueprint())
+    app.register_blueprint(ActivityPages(room).blueprint())
     app.register_blueprint(WishPages(room).blueprint())
     secure(app, form_targets=[room.origins.signing], scripts=True)
     return app

@@ -8,9 +8,11 @@ from consent.domain.terms import SubjectId
 from consent.domain.typed_data import SigningDomain
 from consent.ports import Passkeys, Post
 from consent.services.granting import Granting
+from consent.services.portal.activity import Activity
 from consent.services.portal.asking import Asking
 from consent.services.portal.enrolling import Enrolling
 from consent.services.portal.overview import Overview
+from consent.services.portal.reporting import Reporting
 from consent.services.portal.sessions import BrowserSessions
 from consent.services.portal.signing_in import SigningIn
 from consent.services.portal.wishing import Wishing
@@ -59,6 +61,8 @@ class PortalRoom:
     granting: Granting
     preferences: Preferences
     wishing: Wishing
+    activity: Activity
+    reporting: Reporting
     passkeys: Passkeys
     clock: Callable[[], datetime]
     secret: bytes = field(repr=False)

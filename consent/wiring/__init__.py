@@ -19,7 +19,7 @@ from consent.wiring.places import (
     read_identity,
     write_private,
 )
-from consent.wiring.portal import enrolling, portal_room
+from consent.wiring.portal import enrolling, portal_room, reporting
 from consent.wiring.rooms import (
     Installation,
     LedgerRoom,
@@ -51,6 +51,7 @@ __all__ = [
     "read_chain_keys",
     "read_deployment",
     "read_identity",
+    "reporting",
     "upgrade",
     "utc_now",
     "worker",

@@ -9,9 +9,11 @@ from consent.adapters.smtp import FolderPost, SmtpPost
 from consent.domain.mail import MailServer
 from consent.domain.terms import SubjectId
 from consent.ports import Post
+from consent.services.portal.activity import Activity
 from consent.services.portal.asking import Asking
 from consent.services.portal.enrolling import Enrolling
 from consent.services.portal.overview import Overview
+from consent.services.portal.reporting import Reporting
 from consent.services.portal.sessions import BrowserSessions
 from consent.services.portal.signing_in import SigningIn
 from consent.services.portal.studies import ApprovedStudies
@@ -48,6 +50,8 @@ def portal_room(
         granting=installation.granting,
         preferences=installation.preferences,
         wishing=wishing,
+        activity=Activity(store, book, studies),
+        reporting=reporting(installation),
         passkeys=passkeys,
         clock=clock,
         secret=keys.installation_key(FORMS),
@@ -69,6 +73,11 @@ def enrolling(installation: Installation, web: WebSettings) -> Enrolling:
         passkeys,
         installation.log.origin,
     )
+
+
+def reporting(installation: Installation) -> Reporting:
+    """Return what takes and answers reports."""
+    return Reporting(installation.store, installation.vault, installation.book, installation.log)
 
 
 def _post(web: WebSettings, places: Places, clock: Clock) -> Post | None:

@@ -10,15 +10,18 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page
 
+from consent import wiring
 from consent.domain.study import Study
 from consent.domain.terms import Category, Operation, StudyReference, SubjectId, month_end_after
 from consent.services.portal.sessions import SessionKind
 from tests.browser.hospital import Hospital, served
 from tests.browser.letters import code_in
 from tests.browser.looking import looked_at, with_a_key
-from tests.services.house import STUDY
+from tests.services.house import DICTIONARY, STUDY
+from vault import Access
 
 Look = Callable[[str], None]
+ACCESS = Access("study:kidneys", "kidneys", "train", DICTIONARY.required, DICTIONARY.optional)
 MANY = 22
 """Consents of somebody whose list goes on on a second page."""
 
@@ -242,6 +245,25 @@ def test_pages_of_what_is_ones_own(hospital: Hospital, page: Page, look: Look) -
     subject = hospital.house.people[6]
     hospital.ask(subject)
     hospital.sign_in(page.context, subject)
+    allow(hospital, subject, STUDY)
+    hospital.house.publish()
+    for _ in range(2):
+        hospital.house.gate().admit([subject], ACCESS)
+    hospital.house.stop(subject)
+    hospital.house.gate().admit([subject], ACCESS)
+    page.goto(f"{hospital.portal}/activity")
+    look("activity")
+    page.locator("a.line", has_text="Your records were used").first.click()
+    page.get_by_text("See what you allowed").wait_for()
+    look("line")
+    page.locator("summary", has_text="This looks wrong").click()
+    look("line-report")
+    press(page, "Ask the hospital")
+    page.get_by_text("Your number is").wait_for()
+    number = page.locator("li", has_text="Your number").locator("b").inner_text()
+    wiring.reporting(hospital.house.open).answer(number, "Trainings run at night.", hospital.house.clock())
+    page.reload()
+    look("line-answered")
     page.goto(f"{hospital.portal}/you")
     look("you")
     page.goto(f"{hospital.portal}/requests/sleep")

@@ -54,6 +54,9 @@ STOP: Final = SimpleNamespace(
     receipt="/consents/c1/receipt.json",
 )
 NEUTRAL: Final = SimpleNamespace(number=1, id="c1", allowed=date(2026, 5, 3), until=date(2027, 6, 30))
+LINE: Final = SimpleNamespace(
+    index=4812, at=STOP.at, what=ODD, who=ODD, kinds=ODD, use=ODD, why=ODD, consent="c1", chip=status(), report=None
+)
 _STEP: Final = {"asked": ASKED, "step": 1, "of": 4, "signed_in": True}
 
 PAGES: Final[dict[str, dict[str, Any]]] = {
@@ -92,6 +95,15 @@ PAGES: Final[dict[str, dict[str, Any]]] = {
     "consent": {"signed_in": True, "card": card(), "technical": [(ODD, ODD)]},
     "stop": {"signed_in": True, "cards": [card()], "action": "/consents/c1/stop", "onward": "/"},
     "stopped": {"signed_in": True, "stops": [STOP], "onward": "/"},
+    "activity": {
+        "signed_in": True,
+        "lines": [LINE],
+        "filters": [("all", ODD, True), ("uses", ODD, False)],
+        "shown": "all",
+        "older": 17,
+        "first": False,
+    },
+    "line": {"signed_in": True, "line": LINE, "technical": [(ODD, ODD)], "errors": [("text", ODD)], "longest": 1000},
     "you": {"signed_in": True, "said": ODD},
     "wishes": {
         "signed_in": True,

@@ -4,14 +4,23 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, LargeBinary, bindparam, func, insert, literal_column, select
 
 from consent.adapters.sql.tables import checkpoints, entries
 from consent.domain.entry import PlacedEntry
 from consent.domain.errors import ConsentError
+from consent.domain.terms import SubjectId
 
 _AT_ONCE: Final = 500
 """How many indices one query names."""
+_SUBJECT: Final = {
+    "sqlite": "substr(body, instr(body, x'227375626a656374223a22') + 11, 32)",
+    "postgresql": "substring(body from position('\\x227375626a656374223a22'::bytea in body) + 11 for 32)",
+}
+"""The 32 bytes behind `"subject":"` in an entry, spelled as the index over them is (migration 0012).
+
+JSON's quotes are escaped inside texts, so the mark stands nowhere else. There is no column that could say otherwise.
+"""
 
 
 class LogOrderError(ConsentError):
@@ -62,6 +71,15 @@ class SqlAuditLog:
             ):
                 found[index] = PlacedEntry(index, _bytes(body), _bytes(leaf))
         return found
+
+    def about(self, subject: SubjectId, before: int | None = None) -> Iterator[PlacedEntry]:
+        """Yield the entries that name a subject, the newest first."""
+        named = literal_column(_SUBJECT[self.connection.dialect.name]) == bindparam(None, subject.encode(), LargeBinary)
+        query = select(entries.c.index, entries.c.body, entries.c.leaf).where(named).order_by(entries.c.index.desc())
+        if before is not None:
+            query = query.where(entries.c.index < before)
+        for index, body, leaf in self.connection.execute(query.execution_options(yield_per=100)):
+            yield PlacedEntry(index, _bytes(body), _bytes(leaf))
 
     def leaves(self) -> Sequence[bytes]:
         """Return all leaf hashes in order."""

@@ -14,6 +14,7 @@ from consent.adapters.sql.jobs import SqlJobs
 from consent.adapters.sql.log import SqlAuditLog
 from consent.adapters.sql.outbox import SqlModelActs, SqlOutboxRows, SqlTransactions
 from consent.adapters.sql.projection import SqlProjection
+from consent.adapters.sql.reports import SqlReports
 from consent.adapters.sql.sessions import SqlSessions
 from consent.adapters.sql.studies import SqlStudies
 from consent.adapters.sql.wishes import SqlWishes
@@ -79,6 +80,11 @@ class SqlUnit:
     def accounts(self) -> SqlAccounts:
         """What people sign in with."""
         return SqlAccounts(self.connection)
+
+    @cached_property
+    def reports(self) -> SqlReports:
+        """What people reported."""
+        return SqlReports(self.connection)
 
     @cached_property
     def wishes(self) -> SqlWishes:

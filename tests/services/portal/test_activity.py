@@ -1,0 +1,244 @@
+"""Activity: each entry about a person is one line of theirs, each opening of records exactly one, and nobody else's."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from random import Random
+from typing import Any, Final
+
+import pytest
+
+from analytics.cohort import CohortQuery
+from consent.domain.entry import Action, Entry
+from consent.domain.subject_request import RequestAction
+from consent.domain.terms import Category, SubjectId
+from consent.services.portal.activity import Line, LineKind, Shown
+from consent.services.studies.count_budget import CountRefusedError
+from consent.services.studies.requesters import Themselves, Treating
+from consent.services.studies.serving import ModelRefusedError, PredictionRefusedError
+from consent.services.studies.training import TrainingError
+from tests.services.house import DICTIONARY, INDEX, PARAMETERS, STUDY, House, Template, received
+from tests.services.portal.patients import Portal
+from tests.services.served import BEDSIDE, built, predict
+from vault import Access, Vault
+
+ACCESS: Final = Access("study:kidneys", "kidneys", "train", DICTIONARY.required, DICTIONARY.optional)
+
+
+def lines(portal: Portal, subject: SubjectId, shown: Shown = Shown.ALL) -> list[Line]:
+    """Return all lines of somebody, read a page at a time, the newest first."""
+    found: list[Line] = []
+    before: int | None = None
+    while True:
+        page = portal.room.activity.page(subject, shown, before, 7)
+        found += page.lines
+        if page.older is None:
+            return found
+        before = page.older
+
+
+def kinds(portal: Portal, subject: SubjectId) -> list[LineKind]:
+    return [line.kind for line in lines(portal, subject)]
+
+
+# -------------------------------------------------------------------------------------------------------- what is told
+
+
+def test_every_entry_about_somebody_is_one_line_and_nobody_elses_is(portal: Portal) -> None:
+    house, (ann, ben) = portal.house, portal.house.people[:2]
+    house.grant(ann, ben)
+    house.publish()
+    house.gate().admit([ann, ben], ACCESS)
+    house.stop(ann)
+    house.gate().admit([ann], ACCESS)
+    for subject in (ann, ben):
+        told = [line.index for line in lines(portal, subject)]
+        assert told == [e["index"] for e in reversed(house.log()) if e.get("subject") == subject]
+    assert kinds(portal, ann)[:4] == [LineKind.REFUSED, LineKind.STOPPED, LineKind.OPENED, LineKind.GRANTED]
+    refused, stopped, opened, granted = lines(portal, ann)[:4]
+    assert (opened.title, opened.operation, opened.actor) == (STUDY.reference.title, "train", "study:kidneys")
+    assert set(opened.categories) == {Category(name) for name in DICTIONARY.required | DICTIONARY.optional}
+    assert opened.consent == granted.consent == stopped.consent
+    assert (refused.verdict, refused.categories, refused.consent) == ("STOPPED", [], "")
+
+
+def test_lines_are_found_by_what_they_tell(portal: Portal) -> None:
+    house, subject = portal.house, portal.house.people[0]
+    house.grant(subject)
+    house.publish()
+    house.gate().admit([subject], ACCESS)
+    house.stop(subject)
+    house.gate().admit([subject], ACCESS)
+    own = {Shown.USES: {LineKind.OPENED}, Shown.REFUSALS: {LineKind.REFUSED}}
+    for shown, expected in own.items():
+        assert {line.kind for line in lines(portal, subject, shown)} == expected
+    assert {line.actor for line in lines(portal, subject, Shown.MINE)} == {"patient"}
+    assert {line.actor for line in lines(portal, subject, Shown.HOSPITAL)} == {"operator"}
+    every = {line.index for line in lines(portal, subject)}
+    parts = [shown for shown in Shown if shown is not Shown.ALL]
+    assert set().union(*({line.index for line in lines(portal, subject, shown)} for shown in parts)) == every
+
+
+def test_a_line_is_shown_to_whom_it_is_about_alone(portal: Portal) -> None:
+    house, (ann, ben) = portal.house, portal.house.people[:2]
+    [newest, *_rest] = lines(portal, ann)
+    assert portal.room.activity.line(ann, newest.index) == newest
+    assert portal.room.activity.line(ben, newest.index) is None
+    assert portal.room.activity.line(ann, 10**9) is None
+    assert portal.room.activity.line(ann, -1) is None
+    assert house.log()[newest.index]["subject"] == ann
+
+
+def test_an_entry_that_only_looks_as_if_it_named_somebody_is_no_line(portal: Portal) -> None:
+    house, subject = portal.house, portal.house.people[0]
+    before = lines(portal, subject)
+    with house.open.store.begin() as unit:
+        facts: dict[str, Any] = {"subject": subject}
+        house.open.log.append(unit, [Entry(1, "operator", Action.APPROVE, "APPROVED", study="x", facts=facts)])
+    assert lines(portal, subject) == before
+
+
+def test_what_another_process_does_is_there_at_once(portal: Portal) -> None:
+    house, subject = portal.house, portal.house.people[0]
+    house.grant(subject)
+    house.publish()
+    with House.without_ledger(house.settings.home, house.wallets) as beside:
+        there = Portal.of(beside)
+        house.gate().admit([subject], ACCESS)
+        assert kinds(there, subject)[0] is LineKind.OPENED
+
+
+def test_own_copies_imports_wishes_and_holds_are_told(portal: Portal) -> None:
+    house, subject = portal.house, portal.house.people[0]
+    list(house.open.own_records.bundle(house.ask(subject, RequestAction.ACCESS)))
+    house.open.preferences.prefer([subject], house.clock(), counted=True)
+    assert kinds(portal, subject)[:2] == [LineKind.WISHED, LineKind.LOOKED]
+    assert {LineKind.IMPORTED, LineKind.ENROLLED} <= set(kinds(portal, subject))
+
+
+# --------------------------------------------------------------------------------- each opening is exactly one line
+
+
+@pytest.fixture(scope="module")
+def served(template: Template, tmp_path_factory: pytest.TempPathFactory) -> Template:
+    """Fifty people allow training and predictions, and the first release is ACTIVE."""
+    return built(template, tmp_path_factory.mktemp("served") / "home")
+
+
+@dataclass
+class Openings:
+    """Counts, apart from the product, whose records the vault hands out: once for each call and person."""
+
+    of: Counter[str] = field(default_factory=Counter)
+
+    def counting(self, method: Callable[..., Iterator[Any]]) -> Callable[..., Iterator[Any]]:
+        """Return a method of the vault that is counted as its stream is read."""
+
+        def counted(*arguments: Any) -> Iterator[Any]:
+            for opened in method(*arguments):
+                self.of[opened.subject] += 1
+                yield opened
+
+        return counted
+
+    def history(self, method: Callable[..., Any]) -> Callable[..., Any]:
+        """Return a method that is counted each time it returns."""
+
+        def counted(*arguments: Any) -> Any:
+            found = method(*arguments)
+            self.of[found.subject] += 1
+            return found
+
+        return counted
+
+
+@pytest.fixture
+def openings(monkeypatch: pytest.MonkeyPatch) -> Openings:
+    found = Openings()
+    for name in ("_stream", "_derived"):
+        monkeypatch.setattr(Vault, name, found.counting(getattr(Vault, name)))
+    monkeypatch.setattr(Vault, "history", found.history(Vault.history))
+    return found
+
+
+def opened_lines(portal: Portal, subject: SubjectId) -> int:
+    told = kinds(portal, subject)
+    return told.count(LineKind.OPENED) + told.count(LineKind.LOOKED)
+
+
+@pytest.mark.parametrize("seed", [0, 1, *(pytest.param(seed, marks=pytest.mark.soak) for seed in range(2, 20))])
+def test_whatever_happens_each_opening_of_somebodys_records_is_exactly_one_line(
+    served: Template, tmp_path: Path, openings: Openings, seed: int
+) -> None:
+    draw = Random(seed)
+    with House.copied(served, tmp_path / "home") as house:
+        portal = Portal.of(house)
+        before = {subject: opened_lines(portal, subject) for subject in house.people}
+        acts = list(ACTS) * 4
+        draw.shuffle(acts)
+        for act in acts:
+            ACTS[act](house, draw)
+        told = {subject: opened_lines(portal, subject) - before[subject] for subject in house.people}
+        assert told == {subject: openings.of[subject] for subject in house.people}
+        assert sum(told.values()) > 100
+
+
+def some(house: House, draw: Random, most: int = 5) -> list[SubjectId]:
+    return draw.sample(house.people, draw.randint(1, most))
+
+
+def read(house: House, draw: Random) -> None:
+    """A study reads some people's records, whoever of them allowed it."""
+    with house.open.store.reading() as unit:
+        list(house.open.vault.read(unit.connection, house.gate(), ACCESS, some(house, draw, 20)))
+
+
+def train(house: House, draw: Random) -> None:
+    with suppress(TrainingError):
+        house.open.training.train(BEDSIDE, DICTIONARY, replace(PARAMETERS, rounds=draw.randint(2, 9)))
+    house.publish()
+
+
+def ask(house: House, draw: Random) -> None:
+    for subject in some(house, draw):
+        with suppress(PredictionRefusedError, ModelRefusedError):
+            predict(house, subject, Themselves() if draw.random() < 0.5 else Treating("ward-3"))
+
+
+def count(house: House, draw: Random) -> None:
+    house.open.preferences.prefer(some(house, draw, 30), house.clock(), counted=True)
+    with suppress(CountRefusedError):
+        house.open.counting.count(STUDY.reference.id, CohortQuery.everyone(INDEX))
+
+
+def own(house: House, draw: Random) -> None:
+    [subject] = some(house, draw, 1)
+    list(house.open.own_records.bundle(house.ask(subject, RequestAction.ACCESS)))
+
+
+def give(house: House, draw: Random) -> None:
+    house.grant(*some(house, draw))
+    house.publish()
+
+
+def stop(house: House, draw: Random) -> None:
+    for subject in some(house, draw):
+        house.stop(subject)
+
+
+def bring(house: House, draw: Random) -> None:
+    house.open.records.deposit(received(draw.randint(0, 59), creatinine=draw.uniform(0.5, 9)), house.clock())
+
+
+ACTS: Final[dict[str, Callable[[House, Random], None]]] = {
+    "read": read,
+    "train": train,
+    "ask": ask,
+    "count": count,
+    "own": own,
+    "give": give,
+    "stop": stop,
+    "bring": bring,
+}
