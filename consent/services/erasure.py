@@ -21,6 +21,7 @@ from consent.domain.stop_list import Mark, MarkKind
 from consent.domain.subject_request import RequestAction
 from consent.domain.terms import SubjectId
 from consent.ports import StopList, Store, Unit
+from consent.services.acts import said
 from consent.services.authorising import Authorising, subject_request
 from consent.services.book import ConsentBook
 from consent.services.erasure_register import ErasureRegister
@@ -129,6 +130,18 @@ class Erasures:
             [placed] = unit.log.entries(erasure.index, erasure.index + 1)
         day = datetime.fromtimestamp(erasure.final_at, UTC)
         return self._receipt(subject, placed, erasure.by, erasure.since, ATTESTED.format(day=f"{day:%Y-%m-%d}"))
+
+    def receipt_of_block(self, subject: SubjectId) -> Receipt | None:
+        """Return the signed receipt that reading stopped again, None where nobody asked for that."""
+        with self.store.reading() as unit:
+            steps = [(placed, body) for placed in unit.log.about(subject) if (body := said(placed)) is not None]
+        blocks = [
+            (p, b) for p, b in steps if (b.get("action"), b.get("verdict")) == (Action.ERASE, ErasureState.BLOCKED)
+        ]
+        if not blocks:
+            return None
+        placed, body = blocks[-1]
+        return self._receipt(subject, placed, str(body["actor"]), int(body["time"]))
 
     def hold(self, subject: SubjectId, hold: Hold) -> None:
         """Place a legal hold: while it lasts an erasure of this person blocks them and keeps their key.

@@ -164,13 +164,12 @@ class Granting:
             self.stops.append([Mark(MarkKind.STOP, time, subject, entry.id) for entry in stopping])
         return list(zip(stopping, placed, strict=True))
 
-    def stop_receipt_of(self, unit: Unit, subject: SubjectId, stopped: BookEntry, index: int) -> Receipt:
-        """Return the receipt of a stop again, from its entry at `index`."""
-        [entry] = unit.log.entries(index, index + 1)
-        told = said(entry) or {}
-        return self._stop_receipt(
-            subject, stopped, str(told["actor"]), entry, datetime.fromtimestamp(told["time"], UTC)
-        )
+    def receipt_of(self, unit: Unit, subject: SubjectId, entry: BookEntry, index: int) -> Receipt:
+        """Return the receipt of a grant or a stop again, from its entry at `index`."""
+        [placed] = unit.log.entries(index, index + 1)
+        told = said(placed) or {}
+        action, by, then = str(told["action"]), str(told["actor"]), datetime.fromtimestamp(told["time"], UTC)
+        return self._signed(subject, action, entry.commitment, entry.patient, by, placed, then)
 
     def catch_up(self) -> None:
         """Take into the book what is committed; another process's acts too."""

@@ -17,11 +17,15 @@ from consent.services.portal.sessions import SessionKind
 from consent.web.activity import ActivityPages
 from consent.web.auditor import auditor_pages
 from consent.web.doors import DoorPages
+from consent.web.erasing import ErasurePages
 from consent.web.everywhere import say_everywhere
 from consent.web.headers import secure
 from consent.web.health import health_pages
 from consent.web.home import HomePages
+from consent.web.own_requests import OwnRequestPages
 from consent.web.problems import explain, translate
+from consent.web.receipts import ReceiptPages
+from consent.web.records import RecordPages
 from consent.web.requests import RequestPages
 from consent.web.room import PortalRoom
 from consent.web.session import PORTAL_COOKIE, SIGNING_COOKIE, RowSessions
@@ -60,10 +64,13 @@ def create_portal(room: PortalRoom) -> Flask:
     app = Flask(__name__)
     app.config["TRUSTED_HOSTS"] = [_host(room.origins.portal)]
     kinds = (SessionKind.VISITOR, SessionKind.PATIENT, SessionKind.STOPPING)
-    limiter = _founded(app, room, RowSessions(room.sessions, room.clock, room.secret, PORTAL_COOKIE, kinds))
+    limiter, protect = _founded(app, room, RowSessions(room.sessions, room.clock, room.secret, PORTAL_COOKIE, kinds))
     app.register_blueprint(DoorPages(room).blueprint(limiter))
+    app.register_blueprint(ReceiptPages(room).blueprint(limiter, protect))
+    app.register_blueprint(ErasurePages(room).blueprint())
     app.register_blueprint(HomePages(room).blueprint())
     app.register_blueprint(RequestPages(room).blueprint())
+    app.register_blueprint(RecordPages(room).blueprint())
     app.register_blueprint(ActivityPages(room).blueprint())
     app.register_blueprint(WishPages(room).blueprint())
     secure(app, form_targets=[room.origins.signing], scripts=True)
@@ -75,13 +82,14 @@ def create_signing_app(room: PortalRoom) -> Flask:
     app = Flask(__name__)
     app.config["TRUSTED_HOSTS"] = [_host(room.origins.signing)]
     sessions = RowSessions(room.sessions, room.clock, room.secret, SIGNING_COOKIE, (SessionKind.SIGNING,))
-    limiter = _founded(app, room, sessions)
+    limiter, _ = _founded(app, room, sessions)
     app.register_blueprint(SigningPages(room).blueprint(limiter))
+    app.register_blueprint(OwnRequestPages(room).blueprint(limiter))
     secure(app, form_targets=[room.origins.portal], scripts=True, passkeys=True)
     return app
 
 
-def _founded(app: Flask, room: PortalRoom, sessions: RowSessions) -> Limiter:
+def _founded(app: Flask, room: PortalRoom, sessions: RowSessions) -> tuple[Limiter, CSRFProtect]:
     """Give an application what both have: sessions, form tokens, limits, languages, problems."""
     app.secret_key = room.secret
     app.session_interface = sessions
@@ -92,12 +100,13 @@ def _founded(app: Flask, room: PortalRoom, sessions: RowSessions) -> Limiter:
         "WTF_CSRF_SSL_STRICT": False,  # it asks for a Referer, which no page of ours sends
         "RATELIMIT_HEADERS_ENABLED": False,
     }
-    CSRFProtect(app)
+    protect = CSRFProtect(app)
     speak(app)
     explain(app)
     translate(app)
     say_everywhere(app, room)
-    return Limiter(get_remote_address, app=app, storage_uri="memory://", strategy="moving-window")
+    limiter = Limiter(get_remote_address, app=app, storage_uri="memory://", strategy="moving-window")
+    return limiter, protect
 
 
 def _require_here() -> None:

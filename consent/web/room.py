@@ -7,11 +7,15 @@ from datetime import datetime
 from consent.domain.terms import SubjectId
 from consent.domain.typed_data import SigningDomain
 from consent.ports import Passkeys, Post
+from consent.services.access import OwnRecords
 from consent.services.granting import Granting
 from consent.services.portal.activity import Activity
 from consent.services.portal.asking import Asking
 from consent.services.portal.enrolling import Enrolling
+from consent.services.portal.erasing import Erasing
 from consent.services.portal.overview import Overview
+from consent.services.portal.own_records import OwnView
+from consent.services.portal.receipts import Receipts
 from consent.services.portal.reporting import Reporting
 from consent.services.portal.sessions import BrowserSessions
 from consent.services.portal.signing_in import SigningIn
@@ -63,6 +67,10 @@ class PortalRoom:
     wishing: Wishing
     activity: Activity
     reporting: Reporting
+    own_view: OwnView
+    receipts: Receipts
+    erasing: Erasing
+    own_records: OwnRecords
     passkeys: Passkeys
     clock: Callable[[], datetime]
     secret: bytes = field(repr=False)

@@ -34,6 +34,7 @@ from consent.services.portal.enrolling import NewWallet, Slot
 from consent.services.portal.sessions import SessionKind
 from consent.web.guard import require_get
 from consent.web.one_act import act_of, as_bytes, as_object, domain_of, posted, reply, ways_in
+from consent.web.own_requests import said_of
 from consent.web.problems import Refusal
 from consent.web.requests import choice_of
 from consent.web.room import PortalRoom
@@ -102,7 +103,8 @@ class SigningPages:
         """Show the page of this session's act."""
         if here().get("act", {}).get("purpose") != purpose:
             return render_template("signing/lost_link.html"), 410
-        return render_template(f"signing/{purpose.replace('-', '_')}.html", sentences=self._sentences(purpose))
+        shown = said_of(here()["act"]) | {"sentences": self._sentences(purpose)}
+        return render_template(f"signing/{purpose.replace('-', '_')}.html", **shown)
 
     def cancel(self) -> ResponseReturnValue:
         """Lead back to the portal, having done nothing."""

@@ -2,9 +2,11 @@
 
 import json
 from collections.abc import Sequence
+from functools import partial
 from typing import Final
 
 from consent.adapters.passkeys import WebAuthn
+from consent.adapters.signing import verifies
 from consent.adapters.smtp import FolderPost, SmtpPost
 from consent.domain.mail import MailServer
 from consent.domain.terms import SubjectId
@@ -12,7 +14,10 @@ from consent.ports import Post
 from consent.services.portal.activity import Activity
 from consent.services.portal.asking import Asking
 from consent.services.portal.enrolling import Enrolling
+from consent.services.portal.erasing import Erasing
 from consent.services.portal.overview import Overview
+from consent.services.portal.own_records import OwnView
+from consent.services.portal.receipts import Receipts
 from consent.services.portal.reporting import Reporting
 from consent.services.portal.sessions import BrowserSessions
 from consent.services.portal.signing_in import SigningIn
@@ -26,6 +31,7 @@ from consent.wiring.rooms import Installation
 
 CONTACTS: Final = "contacts"
 FORMS: Final = "forms"
+ERASING: Final = "erasing"
 _SENDER: Final = "portal@localhost"
 """From whom letters come that lie in a folder."""
 
@@ -52,6 +58,12 @@ def portal_room(
         wishing=wishing,
         activity=Activity(store, book, studies),
         reporting=reporting(installation),
+        own_view=OwnView(store, installation.vault, book, installation.log),
+        own_records=installation.own_records,
+        receipts=Receipts(
+            store, book, installation.granting, log, partial(verifies, installation.log.signer.public_key)
+        ),
+        erasing=Erasing(store, book, installation.erasures, installation.epochs, keys.installation_key(ERASING)),
         passkeys=passkeys,
         clock=clock,
         secret=keys.installation_key(FORMS),

@@ -1,5 +1,6 @@
 """A portal in tests: a small hospital whose ledger the test runs, and the real server beside it."""
 
+import base64
 import os
 import random
 import re
@@ -19,9 +20,12 @@ from typing import Final
 from playwright.sync_api import BrowserContext, Page
 
 from consent import wiring
+from consent.domain.hashing import canonical_json
+from consent.domain.receipt import Receipt
 from consent.domain.terms import SubjectId
 from consent.services.portal.sessions import BrowserSessions, SessionKind
 from consent.settings import WebSettings
+from consent.web.room import PortalRoom
 from consent.web.session import PORTAL_COOKIE
 from tests.services.house import PASSPHRASE, House, receive
 
@@ -61,6 +65,19 @@ class Hospital:
     def ask(self, *subjects: SubjectId) -> None:
         """Let these people be asked."""
         self.house.open.preferences.prefer(subjects, datetime.now(UTC), counted=True)
+
+    def receipts(self, subject: SubjectId) -> list[Receipt]:
+        """Return somebody's receipts, the newest first."""
+        kept, _older = self._room().receipts.page(subject, None, 100)
+        return [one.receipt for one in kept]
+
+    def check_address(self, receipt: Receipt) -> str:
+        """Return what a receipt's square holds."""
+        held = base64.urlsafe_b64encode(canonical_json(receipt.to_json())).decode().rstrip("=")
+        return f"{self.portal}/check#{held}"
+
+    def _room(self) -> PortalRoom:
+        return wiring.portal_room(self.house.open, WebSettings.read(self.port, {}), 120, self.house.clock)
 
     def sign_in(self, context: BrowserContext, subject: SubjectId, kind: SessionKind = SessionKind.PATIENT) -> None:
         """Sign a browser in without its key: what tests of signing in do for real."""

@@ -54,6 +54,12 @@ STOP: Final = SimpleNamespace(
     receipt="/consents/c1/receipt.json",
 )
 NEUTRAL: Final = SimpleNamespace(number=1, id="c1", allowed=date(2026, 5, 3), until=date(2027, 6, 30))
+KEPT: Final = SimpleNamespace(
+    receipt=SimpleNamespace(index=4812, action="stop"), consent="c1", title=ODD, institution=ODD
+)
+RECORD: Final = SimpleNamespace(
+    id="d1", parts=[(ODD, date(2026, 5, 3), [(ODD, ODD)])], version=2, replaced=1, file=True, raw=[ODD]
+)
 LINE: Final = SimpleNamespace(
     index=4812, at=STOP.at, what=ODD, who=ODD, kinds=ODD, use=ODD, why=ODD, consent="c1", chip=status(), report=None
 )
@@ -95,6 +101,48 @@ PAGES: Final[dict[str, dict[str, Any]]] = {
     "consent": {"signed_in": True, "card": card(), "technical": [(ODD, ODD)]},
     "stop": {"signed_in": True, "cards": [card()], "action": "/consents/c1/stop", "onward": "/"},
     "stopped": {"signed_in": True, "stops": [STOP], "onward": "/"},
+    "erase": {
+        "signed_in": True,
+        "outlook": SimpleNamespace(final=STOP.at, held=True, trained=[ODD], copied=[ODD]),
+    },
+    "erasure": {
+        "code": "c1",
+        "steps": [SimpleNamespace(words=ODD, hint=ODD, at=STOP.at), SimpleNamespace(words=ODD, hint=ODD, at=None)],
+        "held": True,
+        "final": False,
+        "final_at": STOP.at,
+        "receipt": SimpleNamespace(attested=ODD, index=4812),
+        "drawing": "data:,",
+    },
+    "receipts": {"signed_in": True, "rows": [(KEPT, ODD, STOP.at)], "older": 17, "first": False},
+    "receipt": {
+        "signed_in": True,
+        "kept": KEPT,
+        "act": ODD,
+        "at": STOP.at,
+        "by": ODD,
+        "drawing": "data:,",
+        "check": ODD,
+        "fields": [(ODD, ODD)],
+    },
+    "check_receipt": {
+        "findings": [(ODD, True), (ODD, False)],
+        "holds": False,
+        "receipt": KEPT.receipt,
+        "what": ODD,
+        "at": STOP.at,
+    },
+    "records": {"signed_in": True, "kinds": [("laboratory", ODD, 2, [ODD])], "trouble": True},
+    "kind": {
+        "signed_in": True,
+        "kind": "notes",
+        "title": ODD,
+        "records": [RECORD],
+        "total": 2,
+        "page": 1,
+        "pages": 2,
+    },
+    "record": {"signed_in": True, "kind": "notes", "title": ODD, "record": RECORD},
     "activity": {
         "signed_in": True,
         "lines": [LINE],

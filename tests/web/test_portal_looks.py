@@ -46,13 +46,14 @@ def test_what_others_write_is_shown_as_text(pages: dict[str, str], name: str) ->
 def test_no_page_has_a_script_or_a_style_that_the_policy_stops(pages: dict[str, str], name: str) -> None:
     scripts = re.findall(r"<script[^>]*>", pages[name])
     assert all("nonce=" in script and 'src="/static/' in script for script in scripts)
-    assert len(scripts) == (name in ("start", "stopped"))
+    assert len(scripts) == {"start": 1, "stopped": 1, "receipt": 1, "check_receipt": 1, "erasure": 2}.get(name, 0)
     assert not re.search(r"\sstyle=|\son\w+=|<style|javascript:|https?://", pages[name])
 
 
 @pytest.mark.parametrize("name", PAGES)
 def test_every_form_that_changes_something_carries_a_token(pages: dict[str, str], name: str) -> None:
-    for form in re.findall(r"<form.*?</form>", pages[name], flags=re.DOTALL):
+    changing = {"check_receipt"}  # anybody's, without a session: it changes nothing
+    for form in re.findall(r"<form.*?</form>", pages[name], flags=re.DOTALL) if name not in changing else ():
         assert 'method="post"' in form
         assert re.search(r'<input type="hidden" name="csrf_token" value="[^"]{20,}">', form)
 

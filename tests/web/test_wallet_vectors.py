@@ -16,6 +16,7 @@ from consent.demo.wallets import Wallet
 from consent.domain.details import Details
 from consent.domain.grant import Grant, certificate_digest, revocation_digest
 from consent.domain.sign_in import SignIn
+from consent.domain.subject_request import RequestAction, SubjectRequest
 from consent.domain.terms import SubjectId
 from consent.domain.typed_data import Address, SigningDomain
 from tests.web.wallet_script import run
@@ -72,15 +73,18 @@ def test_a_grant_and_its_commitment_are_those_of_the_installation(number: int) -
 
 def test_other_digests_are_those_of_the_installation() -> None:
     patient, commitment, challenge = Address(b"\x07" * 20), secrets.token_bytes(32), secrets.token_bytes(32)
+    asked = SubjectRequest(RequestAction.ERASE, SUBJECT, "consentry/test", 1_800_000_000, secrets.token_hex(16))
     found = run(
         ("revocation", PLACE, commitment.hex(), patient.hex()),
         ("certificate", PLACE, SUBJECT, patient.hex()),
         ("signIn", PLACE, "consentry/test", challenge.hex()),
+        ("request", PLACE, asked.to_json()),
     )
     assert found == [
         revocation_digest(DOMAIN, commitment, patient).hex(),
         certificate_digest(DOMAIN, SUBJECT, patient).hex(),
         SignIn("consentry/test", challenge).digest(DOMAIN).hex(),
+        asked.digest(DOMAIN).hex(),
     ]
 
 

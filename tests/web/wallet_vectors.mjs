@@ -29,6 +29,7 @@ const ACTS = {
     toHex(typed.revocationDigest(domainOf(domain), fromHex(commitment), fromHex(patient))),
   certificate: (domain, subject, patient) =>
     toHex(typed.certificateDigest(domainOf(domain), subject, fromHex(patient))),
+  request: (domain, request) => toHex(typed.requestDigest(domainOf(domain), request)),
   signIn: (domain, origin, challenge) => toHex(typed.signInDigest(domainOf(domain), origin, fromHex(challenge))),
   codeOf: (secret) => code.groupsOf(fromHex(secret)).join("-"),
   secretOf: (text) => hexOrNull(code.secretOf(text)),

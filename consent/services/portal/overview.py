@@ -19,7 +19,7 @@ from consent.domain.decision import (
 from consent.domain.details import Details, render
 from consent.domain.receipt import Receipt
 from consent.domain.study import Study
-from consent.domain.terms import SubjectId
+from consent.domain.terms import Category, SubjectId
 from consent.ports import Store, Unit
 from consent.services.book import BookEntry, ConsentBook
 from consent.services.granting import Granting
@@ -68,6 +68,7 @@ class Given:
     Attributes:
         id: the consent's random id.
         details: the four sentences, with a salt of zeros.
+        categories: what it allows of what the study asks for.
         since: when it was given.
         ends: its last day.
         stopped: when it was stopped, None while it was not.
@@ -80,6 +81,7 @@ class Given:
     title: str
     institution: str
     details: Details
+    categories: frozenset[Category]
     status: Status
     since: datetime | None
     ends: date
@@ -175,7 +177,7 @@ class Overview:
             index = self.book.stopped_at.get(consent)
             if entry is None or index is None:
                 return None
-            return self.granting.stop_receipt_of(unit, subject, entry, index)
+            return self.granting.receipt_of(unit, subject, entry, index)
 
     def _view(self, unit: Unit, subject: SubjectId, now: datetime) -> "_View":
         self.book.follow(unit)
@@ -257,6 +259,7 @@ class _View:
             title=terms.study.title,
             institution=terms.study.institution,
             details=render(terms, _NO_SALT),
+            categories=self._categories(entry),
             status=status,
             since=_time(bodies.get(self.book.granted_at.get(entry.id, _NOWHERE), {})),
             ends=(terms.expires - timedelta(days=1)).date(),
@@ -266,6 +269,10 @@ class _View:
             commitment=entry.commitment.hex(),
             address=entry.patient.hex(),
         )
+
+    def _categories(self, entry: BookEntry) -> frozenset[Category]:
+        study = self.studies.get(entry.terms.study.id)
+        return entry.terms.categories & (study.required | study.optional if study else entry.terms.categories)
 
 
 def _using(pairs: Sequence[_Pair]) -> int:

@@ -1,5 +1,5 @@
 /**
- * Bundles the wallet's three pages into consent/web/static/built. Run by `make script`; the result is never committed.
+ * Bundles the wallet's pages into consent/web/static/built. Run by `make script`; the result is never committed.
  */
 
 import { rmSync } from "node:fs";
@@ -11,7 +11,7 @@ const outdir = here("../static/built");
 
 rmSync(outdir, { recursive: true, force: true });
 await build({
-  entryPoints: ["set_up.js", "sign_in.js", "sign.js"].map(here),
+  entryPoints: ["set_up.js", "sign_in.js", "sign.js", "request.js"].map(here),
   outdir,
   bundle: true,
   minify: true,

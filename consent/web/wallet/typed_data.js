@@ -1,6 +1,6 @@
 /**
- * EIP-712 typed data, as `consent/domain/typed_data.py`, `details.py`, `grant.py` and `sign_in.py` have it. Every
- * function that ends in Digest returns the 32 bytes that are signed.
+ * EIP-712 typed data, as `consent/domain/typed_data.py`, `details.py`, `grant.py`, `sign_in.py` and
+ * `subject_request.py` have it. Every function that ends in Digest returns the 32 bytes that are signed.
  *
  *     digest     = keccak256(0x19 0x01 || domainSeparator || hashStruct(message))
  *     hashStruct = keccak256(keccak256(encodeType) || encodeData)
@@ -10,13 +10,14 @@
  */
 
 import { keccak_256 } from "@noble/hashes/sha3.js";
-import { fromNumber, joined, utf8 } from "./bytes.js";
+import { fromHex, fromNumber, joined, utf8 } from "./bytes.js";
 
 const DOMAIN_TYPE = "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)";
 const DETAILS_TYPE = "Details(string who,string what,string why,string until,bytes32 terms,bytes32 salt)";
 const GRANT_TYPE = `Grant(Details details,address patient,uint64 expires,uint64 publish_by)${DETAILS_TYPE}`;
 const REVOCATION_TYPE = "Revocation(bytes32 commitment,address patient)";
 const CERTIFICATE_TYPE = "AddressCertificate(string subject,address patient)";
+const REQUEST_TYPE = "SubjectRequest(string action,string subject,string origin,uint64 requested,bytes16 nonce)";
 const SIGN_IN_TYPE = "SignIn(string origin,bytes32 challenge)";
 const NAME = "Consentry";
 const VERSION = "1";
@@ -70,6 +71,15 @@ export function signInDigest(domain, origin, challenge) {
   return digest(domain, hashStruct(SIGN_IN_TYPE, hashText(origin), bytes32(challenge)));
 }
 
+/**
+ * @param {SigningDomain} domain
+ * @param {{action: string, subject: string, origin: string, requested: number, nonce: string}} request nonce: 32 hex digits
+ */
+export function requestDigest(domain, { action, subject, origin, requested, nonce }) {
+  const words = [hashText(action), hashText(subject), hashText(origin), uint(requested), bytes16(fromHex(nonce))];
+  return digest(domain, hashStruct(REQUEST_TYPE, ...words));
+}
+
 function digest(domain, structHash) {
   const place = [hashText(NAME), hashText(VERSION), uint(domain.chainId), address(domain.contract)];
   return keccak_256(joined(Uint8Array.of(0x19, 0x01), hashStruct(DOMAIN_TYPE, ...place), structHash));
@@ -95,6 +105,11 @@ function uint(number) {
 
 function address(bytes) {
   return joined(new Uint8Array(WORD_BYTES - 20), exactly(bytes, 20));
+}
+
+/** Bytes of a fixed length below 32 stand at the left of their word. */
+function bytes16(bytes) {
+  return joined(exactly(bytes, 16), new Uint8Array(WORD_BYTES - 16));
 }
 
 function bytes32(bytes) {

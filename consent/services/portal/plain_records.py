@@ -1,0 +1,107 @@
+"""A FHIR R4 resource in plain words: what it is about, of which day, what was found. Pure, and content with anything.
+
+Resources were validated as they came in; what is missing in one, or has another shape, is left out here.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Final
+
+_ABOUT: Final = ("code", "medicationCodeableConcept", "vaccineCode", "type", "category", "description", "title")
+_DATES: Final = (
+    "effectiveDateTime", "effectivePeriod", "effectiveInstant", "performedDateTime", "performedPeriod",
+    "onsetDateTime", "onsetPeriod", "occurrenceDateTime", "occurrencePeriod", "period", "authoredOn", "whenHandedOver",
+    "started", "date", "authored", "created", "recordedDate", "issued", "birthDate",
+)  # fmt: skip
+"""The members that date a resource, those that tell when something was so before those that tell when it was noted."""
+_DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
+_NUMBER: Final = "{:.6g}"
+_LONGEST: Final = 300
+
+
+@dataclass(frozen=True, slots=True)
+class PlainRecord:
+    """One resource in plain words.
+
+    Attributes:
+        kind: its FHIR resource type.
+        title: what it is about, as the sender wrote it; empty where it says nothing.
+        day: the day it is of, None where it names none.
+        values: what was found, each with a name that is empty for the resource's own.
+        raw: the resource as JSON values.
+    """
+
+    kind: str
+    title: str
+    day: date | None
+    values: tuple[tuple[str, str], ...]
+    raw: Mapping[str, Any]
+
+
+def plain(resource: Mapping[str, Any]) -> PlainRecord:
+    """Return a resource in plain words."""
+    kind = str(resource.get("resourceType", ""))
+    found = _of_patient(resource) if kind == "Patient" else [*_values("", resource), *_components(resource)]
+    titles = (_words(resource.get(name)) for name in _ABOUT)
+    title = next(filter(None, titles), "")
+    return PlainRecord(kind, title, _day(resource), tuple((name, value) for name, value in found if value), resource)
+
+
+def _day(resource: Mapping[str, Any]) -> date | None:
+    for name in _DATES:
+        written = resource.get(name)
+        text = written.get("start") or written.get("end") if isinstance(written, Mapping) else written
+        if isinstance(text, str) and _DAY.match(text):
+            try:
+                return date.fromisoformat(text[:10])
+            except ValueError:
+                continue
+    return None
+
+
+def _of_patient(resource: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for name in ("birthDate", "gender", "deceasedDateTime"):
+        yield name, _words(resource.get(name))
+
+
+def _values(name: str, resource: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield each `value[x]`, of which FHIR allows one."""
+    for member, value in resource.items():
+        if member.startswith("value"):
+            yield name, _words(value)
+    yield name, _words(resource.get("dataAbsentReason"))
+
+
+def _components(resource: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    components = resource.get("component")
+    for component in components if isinstance(components, list) else ():
+        if isinstance(component, Mapping):
+            yield from _values(_words(component.get("code")), component)
+
+
+def _words(value: object) -> str:
+    """Return text, a number, a Quantity, a CodeableConcept or the first of several in words; else nothing."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, str):
+        return value.strip()[:_LONGEST]
+    if isinstance(value, int | float):
+        return _NUMBER.format(value)
+    if isinstance(value, list):
+        return next(filter(None, map(_words, value)), "")
+    return _of_object(value) if isinstance(value, Mapping) else ""
+
+
+def _of_object(value: Mapping[str, Any]) -> str:
+    if "value" in value:  # a Quantity
+        unit = value.get("unit") or value.get("code") or ""
+        return f"{value.get('comparator', '')}{_words(value['value'])} {unit}".strip()
+    if "start" in value or "end" in value:
+        return " - ".join(str(value[name])[:10] for name in ("start", "end") if value.get(name))
+    coded = value.get("coding")
+    codings = [one for one in coded if isinstance(one, Mapping)] if isinstance(coded, list) else []
+    displays = [value.get("text"), value.get("display"), *(one.get("display") for one in codings)]
+    codes = [value.get("code"), *(one.get("code") for one in codings)]
+    return next((_words(text) for text in (*displays, *codes) if isinstance(text, str) and text.strip()), "")

@@ -1,0 +1,142 @@
+"""Receipts in a real browser: one page of paper, and a check by anybody, without any cookie."""
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from playwright.sync_api import BrowserContext, Page
+
+from consent.domain.receipt import Receipt
+from consent.domain.terms import SubjectId
+from tests.browser.hospital import Hospital
+
+
+@pytest.fixture
+def subject(hospital: Hospital) -> SubjectId:
+    """Somebody who allowed a study, and stopped."""
+    person = hospital.house.people[len(hospital.newcomers) + 11]
+    hospital.newcomers.append(person)
+    hospital.house.grant(person)
+    hospital.house.publish()
+    hospital.house.stop(person)
+    return person
+
+
+def receipts(hospital: Hospital, context: BrowserContext, subject: SubjectId) -> Page:
+    page = context.pages[0] if context.pages else context.new_page()
+    hospital.sign_in(context, subject)
+    page.goto(f"{hospital.portal}/receipts")
+    return page
+
+
+def downloaded(page: Page, name: str) -> str:
+    with page.expect_download() as downloading:
+        page.get_by_role("link", name=name).click()
+    return Path(downloading.value.path()).read_text()
+
+
+def test_a_receipt_is_one_page_of_paper_with_a_square(
+    hospital: Hospital, context: BrowserContext, subject: SubjectId
+) -> None:
+    page = receipts(hospital, context, subject)
+    assert page.locator("a.line").count() == 2
+    page.get_by_role("link", name=re.compile("Sharing was stopped")).click()
+    page.get_by_alt_text("A square to scan").wait_for()
+    for media in ("A4", "Letter"):
+        printed = page.pdf(format=media, print_background=True)
+        assert len(re.findall(rb"/Type\s*/Page[^s]", printed)) == 1, media
+    assert json.loads(downloaded(page, "Get the file"))["action"] == "stop"
+
+
+def test_the_proof_is_that_of_the_log(hospital: Hospital, context: BrowserContext, subject: SubjectId) -> None:
+    with hospital.house.open.store.begin() as unit:
+        hospital.house.open.log.checkpoint(unit)
+    page = receipts(hospital, context, subject)
+    page.locator("a.line").first.click()
+    evidence = json.loads(downloaded(page, "Get the proof"))
+    assert set(evidence) == {"version", "receipt", "entry", "proof", "checkpoint"}
+    assert json.loads(evidence["entry"])["index"] == evidence["receipt"]["index"]
+
+
+def checked(page: Page, hospital: Hospital, receipt: str) -> str:
+    """Have a receipt checked; return the heading of the answer."""
+    page.goto(f"{hospital.portal}/check")
+    page.get_by_label("Or its words").fill(receipt)
+    page.get_by_role("button", name="Check it").click()
+    return page.get_by_role("status").get_by_role("heading").inner_text()
+
+
+ALTERED: Final[dict[str, Callable[[Any], Any]]] = {
+    "origin": lambda text: text + "x",
+    "action": lambda text: "grant" if text == "stop" else "stop",
+    "subject": lambda text: text[1:] + ("0" if text[0] != "0" else "1"),
+    "commitment": lambda text: text[1:] + ("0" if text[0] != "0" else "1"),
+    "patient": lambda text: text[1:] + ("0" if text[0] != "0" else "1"),
+    "by": lambda text: "operator" if text == "patient" else "patient",
+    "time": lambda number: number + 1,
+    "index": lambda number: number - 1,
+    "leaf": lambda text: text[1:] + ("0" if text[0] != "0" else "1"),
+    "signature": lambda text: text[1:] + ("0" if text[0] != "0" else "1"),
+}
+
+
+def test_a_true_receipt_holds_and_each_altered_one_does_not_without_any_cookie(
+    hospital: Hospital, elsewhere: Page, subject: SubjectId
+) -> None:
+    kept = hospital.receipts(subject)
+    assert {receipt.action for receipt in kept} == {"grant", "stop"}
+    for receipt in kept:
+        true = receipt.to_json()
+        assert checked(elsewhere, hospital, json.dumps(true, indent=2)) == "This receipt is true"
+        assert true.keys() == ALTERED.keys()
+        for name, change in ALTERED.items():
+            altered = true | {name: change(true[name])}
+            assert altered != true
+            assert checked(elsewhere, hospital, json.dumps(altered)) == "This receipt does not hold", name
+        for spoilt in (
+            "",
+            "{}",
+            "[]",
+            json.dumps(true)[:-1],
+            json.dumps({**true, "more": 1}),
+            "<script>alert(1)</script>",
+        ):
+            assert checked(elsewhere, hospital, spoilt) == "This receipt does not hold", spoilt
+    assert elsewhere.context.cookies() == []
+
+
+def test_a_receipt_of_another_log_is_told_to_be_one(hospital: Hospital, elsewhere: Page, subject: SubjectId) -> None:
+    [receipt, *_rest] = hospital.receipts(subject)
+    other = Receipt.from_json(receipt.to_json() | {"origin": "consentry/elsewhere"})
+    checked(elsewhere, hospital, json.dumps(other.to_json()))
+    elsewhere.get_by_text("It is from another place.").wait_for()
+
+
+def test_the_square_leads_to_the_check_and_nothing_of_it_reaches_a_log(
+    hospital: Hospital, elsewhere: Page, subject: SubjectId
+) -> None:
+    receipt = hospital.receipts(subject)[0]
+    elsewhere.goto(hospital.check_address(receipt))
+    elsewhere.get_by_role("heading", name="This receipt is true").wait_for()
+    assert "#" not in elsewhere.url
+    assert receipt.signature not in hospital.output.read_text()
+
+
+def test_a_file_can_be_checked(hospital: Hospital, elsewhere: Page, subject: SubjectId, tmp_path: Path) -> None:
+    file = tmp_path / "receipt.json"
+    file.write_text(json.dumps(hospital.receipts(subject)[0].to_json()))
+    elsewhere.goto(f"{hospital.portal}/check")
+    elsewhere.get_by_label("The file of the receipt").set_input_files(file)
+    elsewhere.get_by_role("button", name="Check it").click()
+    elsewhere.get_by_role("heading", name="This receipt is true").wait_for()
+
+
+def test_nobody_sees_anothers_receipt(hospital: Hospital, context: BrowserContext, subject: SubjectId) -> None:
+    index = hospital.receipts(subject)[0].index
+    page = receipts(hospital, context, hospital.house.people[1])
+    for path in (f"/receipts/{index}", f"/receipts/{index}.json", f"/receipts/{index}/evidence.json"):
+        answer = page.request.get(f"{hospital.portal}{path}")
+        assert answer.status == 404
