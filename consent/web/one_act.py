@@ -31,7 +31,7 @@ def ways_in(room: PortalRoom, subject: SubjectId) -> dict[str, Any]:
     """Return what the wallet opens a person's seed with, as `chosen.js` takes it."""
     return {
         "subject": subject,
-        "enrolment": room.enrolling.book.enrolments[subject].hex(),
+        "enrolment": room.enrolling.enrolment_of(subject).hex(),
         "slots": [slot.to_json() for slot in room.enrolling.slots(subject)],
         "passkey_options": room.passkeys.request(secrets.token_bytes(32), room.signing_in.credentials(subject)),
         **domain_of(room),

@@ -38,6 +38,7 @@ NAMES: Final = {
     "gender": _l("Sex"),
     "deceasedDateTime": _l("Died"),
     "": _l("Result"),
+    "code": _l("Code"),
 }
 """What values are called that carry no name of their own."""
 KINDS: Final = {

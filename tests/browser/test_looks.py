@@ -14,9 +14,10 @@ from consent import wiring
 from consent.domain.study import Study
 from consent.domain.terms import Category, Operation, StudyReference, SubjectId, month_end_after
 from consent.services.portal.sessions import SessionKind
-from tests.browser.hospital import Hospital, served
+from tests.browser.hospital import Hospital, made_a_key, served
 from tests.browser.letters import code_in
 from tests.browser.looking import looked_at, with_a_key
+from tests.browser.walking import came_in
 from tests.services.house import DICTIONARY, STUDY
 from vault import Access
 
@@ -277,6 +278,65 @@ def test_pages_of_what_is_ones_own(hospital: Hospital, page: Page, look: Look) -
     look("wishes")
     press(page, re.compile("Let it ask again.*Sleep"))
     page.get_by_role("article", name="Sleep on the ward").wait_for()
+
+
+def test_pages_of_records_receipts_and_an_erasure(hospital: Hospital, page: Page, look: Look) -> None:
+    with_a_key(page)
+    _subject, code = hospital.newcomer()
+    made_a_key(page, hospital, code)
+    came_in(page, hospital)
+    page.goto(f"{hospital.portal}/records")
+    look("records")
+    page.get_by_role("link", name=re.compile("Lab results")).click()
+    look("kind")
+    page.locator("a.line").first.click()
+    page.locator("summary").click()
+    look("record")
+    page.goto(f"{hospital.portal}/records")
+    press(page, "Get a copy of everything")
+    page.locator("#act").wait_for()
+    look("download")
+    page.get_by_role("link", name="Go back").click()
+    other = hospital.house.people[8]
+    allow(hospital, other, STUDY)
+    hospital.house.stop(other)
+    hospital.sign_in(page.context, other)
+    page.goto(f"{hospital.portal}/receipts")
+    look("receipts")
+    page.locator("a.line").first.click()
+    page.get_by_alt_text("A square to scan").wait_for()
+    look("receipt")
+    page.goto(f"{hospital.portal}/check")
+    look("check-receipt")
+    true = hospital.receipts(other)[0].to_json()
+    for name, brought in (("check-receipt-true", true), ("check-receipt-altered", true | {"time": 1})):
+        page.get_by_label("Or its words").fill(json.dumps(brought))
+        press(page, "Check it")
+        page.get_by_role("status").wait_for()
+        look(name)
+
+
+def test_pages_of_an_erasure(hospital: Hospital, page: Page, look: Look) -> None:
+    house = hospital.house
+    with_a_key(page)
+    _subject, code = hospital.newcomer()
+    made_a_key(page, hospital, code)
+    came_in(page, hospital)
+    page.goto(f"{hospital.portal}/erase")
+    look("erase")
+    press(page, "Go on to erase")
+    page.locator("#act").wait_for()
+    look("erase-sign")
+    press(page, "Erase my records for good")
+    page.get_by_role("heading", name="being erased").wait_for()
+    look("erasure")
+    for _ in range(6):
+        house.anchor()
+        house.publish()
+        house.open.keep_house()
+        house.open.epochs.turn()
+    page.get_by_role("heading", name="Your records are erased").wait_for()
+    look("erasure-final")
 
 
 def test_pages_while_the_ledger_cannot_be_read(hospital: Hospital, page: Page, look: Look) -> None:

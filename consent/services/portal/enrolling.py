@@ -128,6 +128,17 @@ class Enrolling:
             self.book.follow(unit)
         return subject in self.book.enrolments
 
+    def enrolment_of(self, subject: SubjectId) -> Address:
+        """Return the address of a person's enrolment key, also where another process enrolled it just now.
+
+        Raises `EnrolmentError` for whoever has none, or is being erased.
+        """
+        with self.store.reading() as unit:
+            self.book.follow(unit)
+        if subject not in self.book.enrolments:
+            raise EnrolmentError("this person has no key, or is being erased: enrol first")
+        return self.book.enrolments[subject]
+
     def invited(self, typed: str, now: datetime) -> bytes | None:
         """Return the 32-byte digest of a code that somebody typed, None where it is none, was used or is too old."""
         try:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
+from itertools import chain
 from typing import Any, Final
 
 _ABOUT: Final = ("code", "medicationCodeableConcept", "vaccineCode", "type", "category", "description", "title")
@@ -43,9 +44,10 @@ class PlainRecord:
 def plain(resource: Mapping[str, Any]) -> PlainRecord:
     """Return a resource in plain words."""
     kind = str(resource.get("resourceType", ""))
-    found = _of_patient(resource) if kind == "Patient" else [*_values("", resource), *_components(resource)]
-    titles = (_words(resource.get(name)) for name in _ABOUT)
-    title = next(filter(None, titles), "")
+    found = list(_of_patient(resource) if kind == "Patient" else chain(_values("", resource), _components(resource)))
+    title = next(filter(None, (_named(resource.get(name)) for name in _ABOUT)), "")
+    if not title:
+        found = [("code", next(filter(None, (_words(resource.get(name)) for name in _ABOUT)), "")), *found]
     return PlainRecord(kind, title, _day(resource), tuple((name, value) for name, value in found if value), resource)
 
 
@@ -92,6 +94,16 @@ def _words(value: object) -> str:
     if isinstance(value, list):
         return next(filter(None, map(_words, value)), "")
     return _of_object(value) if isinstance(value, Mapping) else ""
+
+
+def _named(value: object) -> str:
+    """Return what a concept is called in words, nothing where it has codes alone."""
+    first = value[0] if isinstance(value, list) and value else value
+    if not isinstance(first, Mapping):
+        return _words(first)
+    codings = first.get("coding")
+    displays = [one.get("display") for one in codings if isinstance(one, Mapping)] if isinstance(codings, list) else []
+    return next((_words(text) for text in (first.get("text"), *displays) if isinstance(text, str)), "")
 
 
 def _of_object(value: Mapping[str, Any]) -> str:
