@@ -1,10 +1,13 @@
 """The two origins behind one server, one request at a time in each of its processes.
 
 The services of a process share a consent book and a projection, which are not for two threads at once. Threads take in
-slow requests and send slow answers; what is between takes milliseconds and waits its turn.
+slow requests and send slow answers; what is between takes milliseconds and waits its turn. An answer that is larger
+than a page is drawn piece by piece: each under the turn, and sent without it, so that others go on meanwhile and no
+more of it is in memory than a piece.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from io import BytesIO
 from threading import Lock
 from typing import Any, Final
@@ -13,6 +16,8 @@ from werkzeug.wrappers import Response
 
 LARGEST: Final = 64 * 1024
 """Bytes of a request; no page sends more."""
+PIECE: Final = 256 * 1024
+"""Bytes of an answer that are drawn in one turn, or a little more; a page is smaller and is drawn in one."""
 Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
@@ -33,10 +38,61 @@ def by_host(apps: Mapping[str, Wsgi]) -> Wsgi:
             return Response("this is too much\n", 413)(environ, start_response)
         environ["wsgi.input"] = BytesIO(environ["wsgi.input"].read(length))
         with turn:
-            answered = app(environ, start_response)
-            try:
-                return [b"".join(answered)]
-            finally:
-                getattr(answered, "close", lambda: None)()  # PEP 3333: whoever takes an answer closes it
+            return _begun(app(environ, start_response), turn)
 
     return answer
+
+
+def _begun(answered: Iterable[bytes], turn: AbstractContextManager[Any]) -> Iterable[bytes]:
+    """Draw an answer's first piece, in the caller's turn: all of it, where it is no more, else with the rest."""
+    rest, whole = iter(answered), False
+    try:
+        first = _drawn(rest)
+        whole = len(first) < PIECE
+    except BaseException:
+        _close(answered)
+        raise
+    if whole:
+        _close(answered)
+        return [first]
+    return _Pieces(answered, rest, first, turn)
+
+
+class _Pieces:
+    """The rest of a large answer; whoever sends it takes pieces, and closes it, also where the reader left."""
+
+    def __init__(
+        self, answered: Iterable[bytes], rest: Iterator[bytes], first: bytes, turn: AbstractContextManager[Any]
+    ) -> None:
+        self._answered, self._rest, self._first, self._turn = answered, rest, first, turn
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        piece, self._first = self._first, b""
+        if not piece:
+            with self._turn:
+                piece = _drawn(self._rest)
+        if not piece:
+            raise StopIteration
+        return piece
+
+    def close(self) -> None:
+        """Let go of what the answer holds."""
+        with self._turn:
+            _close(self._answered)
+
+
+def _drawn(rest: Iterator[bytes]) -> bytes:
+    """Take pieces until they make a large one; nothing is left where it is smaller than `PIECE`."""
+    held = bytearray()
+    for piece in rest:
+        held += piece
+        if len(held) >= PIECE:
+            break
+    return bytes(held)
+
+
+def _close(answered: Iterable[bytes]) -> None:
+    getattr(answered, "close", lambda: None)()  # PEP 3333: whoever takes an answer closes it
