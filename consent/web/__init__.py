@@ -27,6 +27,7 @@ from consent.web.problems import explain, translate
 from consent.web.receipts import ReceiptPages
 from consent.web.records import RecordPages
 from consent.web.requests import RequestPages
+from consent.web.risk import RiskPages
 from consent.web.room import PortalRoom
 from consent.web.session import PORTAL_COOKIE, SIGNING_COOKIE, RowSessions
 from consent.web.signing import SigningPages
@@ -73,6 +74,7 @@ def create_portal(room: PortalRoom) -> Flask:
     app.register_blueprint(RecordPages(room).blueprint())
     app.register_blueprint(ActivityPages(room).blueprint())
     app.register_blueprint(WishPages(room).blueprint())
+    app.register_blueprint(RiskPages(room).blueprint())
     secure(app, form_targets=[room.origins.signing], scripts=True)
     return app
 

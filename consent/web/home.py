@@ -24,6 +24,7 @@ from consent.domain.terms import SubjectId
 from consent.services.portal.overview import OPEN, RUNNING, Given, Status
 from consent.services.portal.sessions import SessionKind
 from consent.web.guard import patient, signed_in
+from consent.web.risk import may_ask
 from consent.web.room import PortalRoom
 from consent.web.routes import Route, route
 from consent.web.session import here
@@ -109,7 +110,7 @@ class HomePages:
             (_("The ledger says"), ledger_word(own)),
         ]
         new = request.args.get("new") == "1" and own.status is Status.WAITING
-        return render_template("portal/consent.html", card=card(own), technical=technical, new=new)
+        return render_template("portal/consent.html", card=card(own), technical=technical, new=new, risk=may_ask(own))
 
     def ask_stop(self, consent: str) -> ResponseReturnValue:
         """Ask once more before one consent is stopped."""

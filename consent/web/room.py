@@ -15,6 +15,7 @@ from consent.services.portal.enrolling import Enrolling
 from consent.services.portal.erasing import Erasing
 from consent.services.portal.overview import Overview
 from consent.services.portal.own_records import OwnView
+from consent.services.portal.own_risk import OwnRisk
 from consent.services.portal.receipts import Receipts
 from consent.services.portal.reporting import Reporting
 from consent.services.portal.sessions import BrowserSessions
@@ -64,6 +65,7 @@ class PortalRoom:
     sessions: BrowserSessions
     granting: Granting
     preferences: Preferences
+    risk: OwnRisk
     wishing: Wishing
     activity: Activity
     reporting: Reporting

@@ -17,6 +17,7 @@ from consent.services.portal.enrolling import Enrolling
 from consent.services.portal.erasing import Erasing
 from consent.services.portal.overview import Overview
 from consent.services.portal.own_records import OwnView
+from consent.services.portal.own_risk import OwnRisk
 from consent.services.portal.receipts import Receipts
 from consent.services.portal.reporting import Reporting
 from consent.services.portal.sessions import BrowserSessions
@@ -55,6 +56,7 @@ def portal_room(
         sessions=BrowserSessions(store),
         granting=installation.granting,
         preferences=installation.preferences,
+        risk=OwnRisk(store, installation.vault, book, installation.log, installation.predicting),
         wishing=wishing,
         activity=Activity(store, book, studies),
         reporting=reporting(installation),

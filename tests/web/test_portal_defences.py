@@ -76,6 +76,21 @@ PAGES = (
     "/requests/kidneys/questions",
     "/requests/kidneys/check",
     "/preferences",
+    "/consents/{consent}/risk",
+    "/consents/{consent}/risk/1",
+    "/records",
+    "/records/laboratory",
+    "/records/laboratory/00ff",
+    "/records/download/none",
+    "/you",
+    "/wishes",
+    "/activity",
+    "/activity/1",
+    "/receipts",
+    "/receipts/1",
+    "/receipts/1.json",
+    "/receipts/1/evidence.json",
+    "/erase",
     "/stop/done",
 )
 ACTS = (
@@ -89,6 +104,12 @@ ACTS = (
     "/requests/kidneys/questions",
     "/requests/kidneys/allow",
     "/preferences",
+    "/records/download",
+    "/consents/{consent}/risk",
+    "/wishes",
+    "/wishes/again",
+    "/activity/1/wrong",
+    "/erase",
 )
 
 

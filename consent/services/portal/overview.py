@@ -19,7 +19,7 @@ from consent.domain.decision import (
 from consent.domain.details import Details, render
 from consent.domain.receipt import Receipt
 from consent.domain.study import Study
-from consent.domain.terms import Category, SubjectId
+from consent.domain.terms import Category, Operation, SubjectId
 from consent.ports import Store, Unit
 from consent.services.book import BookEntry, ConsentBook
 from consent.services.granting import Granting
@@ -71,6 +71,7 @@ class Given:
         categories: what it allows of what the study asks for.
         since: when it was given.
         ends: its last day.
+        operations: what the study may do with the records.
         stopped: when it was stopped, None while it was not.
         stopped_by: `patient` or `operator`.
         revoked: whether the ledger says so too.
@@ -90,6 +91,7 @@ class Given:
     revoked: bool
     commitment: str
     address: str
+    operations: frozenset[Operation] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,6 +270,7 @@ class _View:
             revoked=self.ledger(entry.patient, entry.commitment)[1],
             commitment=entry.commitment.hex(),
             address=entry.patient.hex(),
+            operations=terms.operations,
         )
 
     def _categories(self, entry: BookEntry) -> frozenset[Category]:
