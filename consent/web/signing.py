@@ -6,7 +6,7 @@ addresses, signatures; nothing that opens them.
 | path | does |
 | --- | --- |
 | `/t/<ticket>` | takes a ticket and leads to its page |
-| `/set-up`, `/set-up/options` | a new wallet, for an invitation |
+| `/set-up`, `/set-up/options`, `/set-up/app` | a new wallet, or an app's key, for an invitation |
 | `/sign-in`, `/sign-in/options`, `/sign-in/passkey`, `/sign-in/key`, `/slots/find` | signing in |
 | `/sign`, `/sign/act`, `/no` | signing what was chosen, or saying no to it |
 | `/set-up/challenge`, `/sign-in/challenge` | what the enrolment key signs to show itself |
@@ -68,6 +68,7 @@ class SigningPages:
                 Route("GET", "/<any('set-up', 'sign-in'):purpose>/challenge", self.challenge),
                 Route("POST", "/set-up/options", self.new_passkey),
                 Route("POST", "/set-up", self.set_up, "20 per minute"),
+                Route("POST", "/set-up/app", self.set_up_with_an_app, "20 per minute"),
                 Route("POST", "/sign-in/options", self.known_passkey),
                 Route("POST", "/sign-in/passkey", self.by_passkey, "20 per minute"),
                 Route("POST", "/slots/find", self.find_slot, "20 per minute; 200 per hour"),
@@ -138,9 +139,13 @@ class SigningPages:
             signature=as_bytes(sent["signature"], 64),
             passkey=as_object(sent["credential"]),
         )
-        invitation = bytes.fromhex(act["state"]["invitation"])
-        subject = self.room.enrolling.enrol(invitation, wallet, bytes.fromhex(act["challenge"]), self.room.clock())
-        return self._signed_in(act, subject, new=True)
+        return self._enrolled(act, wallet)
+
+    def set_up_with_an_app(self) -> ResponseReturnValue:
+        """Take the key of an app that the person had before: no slots, no passkey, no way back."""
+        act, sent = act_of(self.room, "set-up"), posted("enrolment", "signature")
+        enrolment, signature = Address(as_bytes(sent["enrolment"], 20)), as_bytes(sent["signature"], 64)
+        return self._enrolled(act, NewWallet((), enrolment, signature, brought=True))
 
     def known_passkey(self) -> ResponseReturnValue:
         """Hand out the options of signing in with a passkey."""
@@ -226,6 +231,11 @@ class SigningPages:
             return {}
         details = render(self._terms(here()["act"]), _NO_SALT)
         return {name: getattr(details, name) for name in ("who", "what", "why", "until")}
+
+    def _enrolled(self, act: Mapping[str, Any], wallet: NewWallet) -> ResponseReturnValue:
+        invitation = bytes.fromhex(act["state"]["invitation"])
+        subject = self.room.enrolling.enrol(invitation, wallet, bytes.fromhex(act["challenge"]), self.room.clock())
+        return self._signed_in(act, subject, new=True)
 
     def _signed_in(self, act: Mapping[str, Any], subject: SubjectId, *, new: bool) -> ResponseReturnValue:
         """Send somebody back to the browser session that asked, which alone can use the ticket."""

@@ -1,5 +1,6 @@
 """The wallet's script and the installation agree on every byte: keys, digests, signatures, codes and slots."""
 
+import json
 import secrets
 from hashlib import sha256
 from typing import Any, Final
@@ -10,11 +11,13 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from eth_account.messages import encode_typed_data
 
 from consent.adapters.signing import recover
 from consent.demo.wallets import Wallet
 from consent.domain.details import Details
 from consent.domain.grant import Grant, certificate_digest, revocation_digest
+from consent.domain.hashing import keccak
 from consent.domain.sign_in import SignIn
 from consent.domain.subject_request import RequestAction, SubjectRequest
 from consent.domain.terms import SubjectId
@@ -26,6 +29,8 @@ SUBJECT: Final = SubjectId("ab" * 16)
 DOMAIN: Final = SigningDomain(31337, Address(bytes(range(20))))
 PLACE: Final = {"chain_id": DOMAIN.chain_id, "contract": DOMAIN.contract.hex()}
 SEEDS: Final = [bytes(32), b"\xff" * 32, bytes(range(32)), *(secrets.token_bytes(32) for _ in range(5))]
+ORDER: Final = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
+"""Of secp256k1's group."""
 SALT: Final = bytes(range(32, 64))
 KINDS: Final = ["passkey", "passphrase", "recovery"]
 SENTENCES: Final = [
@@ -112,6 +117,46 @@ def test_what_cannot_be_typed_data_is_not_signed() -> None:
         ("grant", PLACE, good, patient, 1.5, 1),
         ("signIn", PLACE, "consentry/test", "00" * 31),
     ) == [{"refused": "Error"}] * 7  # fmt: skip
+
+
+# ---------------------------------------------------------------------------------------------------- apps with keys
+
+
+def test_what_an_app_is_asked_to_sign_hashes_to_what_the_installation_checks() -> None:
+    asked = SubjectRequest(RequestAction.ACCESS, SUBJECT, "consentry/test", 1_800_000_000, "0f" * 16)
+    for number in range(len(SENTENCES)):
+        given = (
+            details_of(number).to_json(),
+            "07" * 20,
+            1_900_000_000,
+            2**53 - 1,
+            SUBJECT,
+            "consentry/test",
+            "05" * 32,
+        )
+        [messages] = run(("messages", PLACE, *given, asked.to_json()))
+        typed = [encode_typed_data(full_message=json.loads(message["json"])) for message in messages]
+        hashed = [keccak(b"\x19" + one.version + one.header + one.body).hex() for one in typed]
+        assert hashed == [message["digest"] for message in messages]
+        assert hashed[3] == asked.digest(DOMAIN).hex()
+
+
+def test_an_apps_signature_becomes_a_compact_one_with_a_low_s_or_is_refused() -> None:
+    key, other = (Wallet(SUBJECT, seed).enrolment_key for seed in (SEEDS[2], SEEDS[1]))
+    good, refused = [], []
+    digests = [secrets.token_bytes(32) for _ in range(8)]
+    for digest in digests:
+        r, packed = key.sign(digest)[:32], int.from_bytes(key.sign(digest)[32:])
+        s, parity = packed & (2**255 - 1), packed >> 255
+        forms = [(s, parity), (s, 27 + parity), (ORDER - s, 1 - parity), (ORDER - s, 28 - parity)]
+        texts = ["0x" + (r + s.to_bytes(32) + bytes([v])).hex() for s, v in forms]
+        good += [("appSignature", text, digest.hex(), key.address.hex()) for text in texts]
+        wrong = [texts[0][:-2], f"{texts[0]}00", f"{texts[0][:-2]}02", f"{texts[0][:-2]}{1 - parity:02x}", "", None, 7]
+        wrong += ["0x" + "00" * 65, "0x" + "ff" * 64 + "1b"]
+        refused += [("appSignature", text, digest.hex(), key.address.hex()) for text in wrong]
+        refused.append(("appSignature", texts[0], digest.hex(), other.address.hex()))
+    assert run(*good) == [key.sign(digest).hex() for digest in digests for _ in range(4)]
+    assert run(*refused) == [{"refused": "MistakeError"}] * len(refused)
 
 
 def test_base64url_goes_round() -> None:

@@ -6,6 +6,8 @@
 import { argon2id } from "@noble/hashes/argon2.js";
 import { fromBase64url, fromHex, toBase64url, toHex, utf8 } from "../../consent/web/wallet/bytes.js";
 import * as derive from "../../consent/web/wallet/derive.js";
+import { compact } from "../../consent/web/wallet/injected.js";
+import * as messages from "../../consent/web/wallet/messages.js";
 import * as code from "../../consent/web/wallet/recovery_code.js";
 import * as slots from "../../consent/web/wallet/slots.js";
 import * as typed from "../../consent/web/wallet/typed_data.js";
@@ -31,6 +33,16 @@ const ACTS = {
     toHex(typed.certificateDigest(domainOf(domain), subject, fromHex(patient))),
   request: (domain, request) => toHex(typed.requestDigest(domainOf(domain), request)),
   signIn: (domain, origin, challenge) => toHex(typed.signInDigest(domainOf(domain), origin, fromHex(challenge))),
+  appSignature: (given, digest, account) => toHex(compact(given, fromHex(digest), fromHex(account))),
+  messages: (domain, details, patient, expires, publishBy, subject, origin, challenge, request) => {
+    const place = domainOf(domain);
+    return [
+      messages.grantMessage(place, detailsOf(details), fromHex(patient), expires, publishBy),
+      messages.certificateMessage(place, subject, fromHex(patient)),
+      messages.signInMessage(place, origin, fromHex(challenge)),
+      messages.requestMessage(place, request),
+    ].map(({ digest, json }) => ({ digest: toHex(digest), json }));
+  },
   codeOf: (secret) => code.groupsOf(fromHex(secret)).join("-"),
   secretOf: (text) => hexOrNull(code.secretOf(text)),
   secretsOf: (texts) => texts.map((text) => hexOrNull(code.secretOf(text))),
@@ -53,6 +65,9 @@ async function result([name, ...given]) {
     return { refused: error.constructor.name };
   }
 }
+
+// A refusal is a sentence of its page: here there is none.
+globalThis.document = { getElementById: () => ({ content: { textContent: "" } }) };
 
 let input = "";
 for await (const part of process.stdin) input += part;

@@ -82,16 +82,18 @@ class NewWallet:
     """What a browser hands in at enrolment.
 
     Attributes:
-        slots: two of them, one for the recovery code.
+        slots: two of them, one for the recovery code; none for a key that was brought.
         enrolment: the address of the enrolment key.
         signature: by that key, over `SignIn` with the challenge, 64 bytes.
         passkey: RegistrationResponseJSON, None without a passkey.
+        brought: whether the key is one that the person had before, in an app of theirs: nothing here opens it.
     """
 
     slots: tuple[Slot, ...]
     enrolment: Address
     signature: bytes
     passkey: Mapping[str, Any] | None = None
+    brought: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +237,10 @@ def _digest(code: int) -> bytes:
 
 
 def _require_two_ways(wallet: NewWallet) -> None:
+    if wallet.brought:
+        if wallet.slots or wallet.passkey is not None:
+            raise EnrolmentError("an app's key has no ways in here: load the page anew and choose one or the other")
+        return
     kinds, ids = [slot.kind for slot in wallet.slots], {slot.id for slot in wallet.slots}
     if len(kinds) != 2 or len(ids) != 2 or RECOVERY not in kinds or not KEYED & set(kinds):  # noqa: PLR2004  # a key, and the way back
         raise EnrolmentError("two ways in are needed, a key and a recovery code: load the page anew and make both")

@@ -2,10 +2,11 @@
  * The sign-in that stands for a person without a passkey: their enrolment key's signature over a fresh challenge.
  */
 
-import { fromHex, toHex, wipe } from "./bytes.js";
-import { enrolmentKey, sign } from "./derive.js";
+import { fromHex, toHex } from "./bytes.js";
+import { connectedApp } from "./apps.js";
+import { signInMessage } from "./messages.js";
 import { get } from "./requests.js";
-import { signInDigest } from "./typed_data.js";
+import { domainOf, seedSigner } from "./signer.js";
 
 /**
  * @param {string} path where the server draws the challenge
@@ -13,10 +14,19 @@ import { signInDigest } from "./typed_data.js";
  * @returns {Promise<string>} the signature over SignIn, 128 hex digits
  */
 export async function signedChallenge(path, seed) {
-  const { challenge, origin, chain_id: chainId, contract } = await get(path);
-  const digest = signInDigest({ chainId, contract: fromHex(contract) }, origin, fromHex(challenge));
-  const key = enrolmentKey(seed);
-  const signature = toHex(sign(digest, key));
-  wipe(key);
-  return signature;
+  return seedSigner(seed).byEnrolment(messageOf(await get(path)));
+}
+
+/**
+ * @param {string} path where the server draws the challenge
+ * @returns {Promise<{enrolment: string, signature: string}>} the chosen app's address and its signature, both hex
+ */
+export async function challengeSignedByApp(path) {
+  const said = await get(path);
+  const app = await connectedApp(said.chain_id);
+  return { enrolment: toHex(app.address), signature: await app.byEnrolment(messageOf(said)) };
+}
+
+function messageOf(said) {
+  return signInMessage(domainOf(said), said.origin, fromHex(said.challenge));
 }

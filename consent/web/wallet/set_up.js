@@ -3,8 +3,9 @@
  * step nothing but the question for a passkey's options leaves this page.
  */
 
+import { offerApps } from "./apps.js";
 import { drawn, wipe } from "./bytes.js";
-import { signedChallenge } from "./challenge.js";
+import { challengeSignedByApp, signedChallenge } from "./challenge.js";
 import { SEED_BYTES } from "./derive.js";
 import { MistakeError, attempt, element, goTo, leaveFor, sentence, when } from "./page.js";
 import { created, isBuiltIn, isOffered } from "./passkey.js";
@@ -44,6 +45,7 @@ async function keepPassphrase() {
 }
 
 function showCode() {
+  element("app-offer").hidden = true;
   const items = groupsOf(secret).map((group) => Object.assign(document.createElement("li"), { textContent: group }));
   element("code").replaceChildren(...items);
   goTo("step-code");
@@ -80,6 +82,19 @@ async function finish() {
   await leaveFor(next);
 }
 
+/** Take the key of an app instead of one of ours: there are no slots then, and no way back. */
+async function takeApp() {
+  if (!element("app-known").checked) throw new MistakeError("app-not-known");
+  const { next } = await post("/set-up/app", await challengeSignedByApp("/set-up/challenge"));
+  wipe(seed, secret);
+  await leaveFor(next);
+}
+
+function showApps() {
+  element("app-offer").hidden = true;
+  goTo("step-app");
+}
+
 function twoOf(count) {
   const places = Array.from({ length: count }, (_, place) => place);
   const [first] = places.splice(below(places.length), 1);
@@ -100,4 +115,9 @@ when(element("code-kept"), askForCode);
 when(element("code-again"), showCode);
 when(element("check-form"), checkCode);
 when(element("finish"), finish);
+when(element("use-app"), showApps);
+when(element("app-form"), takeApp);
+offerApps(() => {
+  element("app-offer").hidden = Boolean(made.slot);
+});
 attempt(() => goTo(isOffered() ? "step-key" : "step-passphrase"));

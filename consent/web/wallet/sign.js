@@ -3,12 +3,12 @@
  */
 
 import { sha256 } from "@noble/hashes/sha2.js";
-import { drawn, fromHex, toHex, utf8, wipe } from "./bytes.js";
-import { clearTyped, offerWays, openedAsChosen } from "./chosen.js";
-import { addressOf, consentKey, enrolmentKey, sign } from "./derive.js";
+import { drawn, toHex, utf8 } from "./bytes.js";
+import { clearTyped } from "./chosen.js";
+import { certificateMessage, grantMessage } from "./messages.js";
 import { MistakeError, attempt, element, leaveFor, when } from "./page.js";
 import { get, post } from "./requests.js";
-import { certificateDigest, grantDigest } from "./typed_data.js";
+import { domainOf, offerSigners, signerAsChosen } from "./signer.js";
 
 const SENTENCES = ["who", "what", "why", "until"];
 const SALT_BYTES = 32;
@@ -20,7 +20,7 @@ async function load() {
   act = await get("/sign/act");
   for (const name of SENTENCES) element(name).textContent = act.sentences[name];
   showTechnicalDetails();
-  offerWays(act);
+  offerSigners(act);
   element("act").hidden = false;
 }
 
@@ -34,9 +34,9 @@ function showTechnicalDetails() {
 
 async function allow() {
   const details = { ...shown(), terms: sha256(utf8(act.terms)), salt: drawn(SALT_BYTES) };
-  const seed = await openedAsChosen(act);
-  const body = signed(seed, details);
-  wipe(seed);
+  const signer = await signerAsChosen(act);
+  const body = await signed(signer, details);
+  signer.close();
   const { next } = await post("/sign", body);
   clearTyped();
   await leaveFor(next);
@@ -52,15 +52,13 @@ function shown() {
   return Object.fromEntries(read);
 }
 
-/** Sign with a key that is this consent's alone, and certify its address. */
-function signed(seed, details) {
-  const domain = { chainId: act.chain_id, contract: fromHex(act.contract) };
-  const [key, root] = [consentKey(seed, details.salt), enrolmentKey(seed)];
-  const patient = addressOf(key);
-  const signature = sign(grantDigest(domain, details, patient, act.expires, act.publish_by), key);
-  const certificate = sign(certificateDigest(domain, act.subject, patient), root);
-  wipe(key, root);
-  return { salt: toHex(details.salt), patient: toHex(patient), signature: toHex(signature), certificate: toHex(certificate) };
+/** Sign with a key that is this consent's alone, where the signer has such keys, and certify its address. */
+async function signed(signer, details) {
+  const [domain, patient] = [domainOf(act), signer.addressFor(details.salt)];
+  const grant = grantMessage(domain, details, patient, act.expires, act.publish_by);
+  const signature = await signer.byConsent(grant, details.salt);
+  const certificate = await signer.byEnrolment(certificateMessage(domain, act.subject, patient));
+  return { salt: toHex(details.salt), patient: toHex(patient), signature, certificate };
 }
 
 when(element("sign-form"), allow);

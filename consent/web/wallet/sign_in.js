@@ -1,14 +1,17 @@
 /**
- * The sign-in page: a passkey, or the recovery code, or this browser's passphrase.
+ * The sign-in page: a passkey, or the recovery code, or this browser's passphrase, or an app that has the key.
  */
 
+import { offerApps } from "./apps.js";
 import { wipe } from "./bytes.js";
-import { signedChallenge } from "./challenge.js";
+import { challengeSignedByApp, signedChallenge } from "./challenge.js";
 import { foundByServer, openedByCode, openedByPassphrase } from "./opening.js";
-import { element, leaveFor, when } from "./page.js";
+import { MistakeError, element, leaveFor, when } from "./page.js";
 import { isOffered, signedIn } from "./passkey.js";
 import { rememberedSlot } from "./remembered.js";
-import { post } from "./requests.js";
+import { RefusedError, post } from "./requests.js";
+
+const FORBIDDEN = 403;
 
 async function useKey() {
   const credential = await signedIn(await post("/sign-in/options", {}));
@@ -21,6 +24,15 @@ async function useCode() {
 
 async function usePassphrase() {
   await signInWith(await openedByPassphrase(element("passphrase").value, rememberedSlot(), foundByServer));
+}
+
+async function useApp() {
+  const { signature } = await challengeSignedByApp("/sign-in/challenge");
+  try {
+    await goOn("/sign-in/key", { signature });
+  } catch (error) {
+    throw error instanceof RefusedError && error.status === FORBIDDEN ? new MistakeError("app-unknown") : error;
+  }
 }
 
 async function signInWith(seed) {
@@ -40,3 +52,7 @@ element("passphrase-section").hidden = !rememberedSlot();
 when(element("use-key"), useKey);
 when(element("code-form"), useCode);
 when(element("passphrase-form"), usePassphrase);
+when(element("app-form"), useApp);
+offerApps(() => {
+  element("app-section").hidden = false;
+});

@@ -12,15 +12,15 @@
 import { keccak_256 } from "@noble/hashes/sha3.js";
 import { fromHex, fromNumber, joined, utf8 } from "./bytes.js";
 
-const DOMAIN_TYPE = "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)";
+export const DOMAIN_TYPE = "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)";
 const DETAILS_TYPE = "Details(string who,string what,string why,string until,bytes32 terms,bytes32 salt)";
-const GRANT_TYPE = `Grant(Details details,address patient,uint64 expires,uint64 publish_by)${DETAILS_TYPE}`;
+export const GRANT_TYPE = `Grant(Details details,address patient,uint64 expires,uint64 publish_by)${DETAILS_TYPE}`;
 const REVOCATION_TYPE = "Revocation(bytes32 commitment,address patient)";
-const CERTIFICATE_TYPE = "AddressCertificate(string subject,address patient)";
-const REQUEST_TYPE = "SubjectRequest(string action,string subject,string origin,uint64 requested,bytes16 nonce)";
-const SIGN_IN_TYPE = "SignIn(string origin,bytes32 challenge)";
-const NAME = "Consentry";
-const VERSION = "1";
+export const CERTIFICATE_TYPE = "AddressCertificate(string subject,address patient)";
+export const SIGN_IN_TYPE = "SignIn(string origin,bytes32 challenge)";
+export const REQUEST_TYPE = "SubjectRequest(string action,string subject,string origin,uint64 requested,bytes16 nonce)";
+export const NAME = "Consentry";
+export const VERSION = "1";
 const WORD_BYTES = 32;
 
 /**

@@ -179,6 +179,28 @@ def test_whoever_would_be_left_with_one_way_in_is_not_enrolled(portal: Portal, w
     assert kept(portal) == before
 
 
+def test_a_key_of_ones_own_app_comes_without_slots_and_signs_in(portal: Portal) -> None:
+    wallet, challenge = portal.newcomer(), portal.challenge()
+    code = portal.invited(wallet.subject)
+    brought = NewWallet((), wallet.enrolment_key.address, portal.signed(wallet, challenge), brought=True)
+    assert portal.room.enrolling.enrol(code, brought, challenge, portal.house.clock()) == wallet.subject
+    assert portal.room.enrolling.slots(wallet.subject) == []
+    again = portal.challenge()
+    assert portal.room.signing_in.by_key(portal.signed(wallet, again), again) == wallet.subject
+
+
+def test_a_key_of_ones_own_app_with_ways_in_is_not_enrolled(portal: Portal) -> None:
+    wallet, challenge = portal.newcomer(), portal.challenge()
+    code = portal.invited(wallet.subject)
+    made, before = portal.made(wallet, challenge), kept(portal)
+    mixed = [replace(made, brought=True), replace(made, slots=(), passkey={}, brought=True)]
+    unsigned = replace(made, slots=(), signature=bytes(64), brought=True)
+    for wrong in (*mixed, unsigned):
+        with pytest.raises(EnrolmentError):
+            portal.room.enrolling.enrol(code, wrong, challenge, portal.house.clock())
+    assert kept(portal) == before
+
+
 UNPROVEN: dict[str, Change] = {
     "nothing signed": lambda _, made: replace(made, signature=bytes(64)),
     "too short": lambda _, made: replace(made, signature=b""),
