@@ -145,8 +145,14 @@ class Accounts(Protocol):
     def slots(self, subject: SubjectId) -> Sequence[StoredSlot]:
         """Return a subject's slots."""
 
-    def set_contact(self, subject: SubjectId, mac: bytes | None) -> None:
-        """Store the keyed HMAC of a subject's address for mailed codes, in the place of an earlier one."""
+    def set_contact(self, subject: SubjectId, mac: bytes | None, sealed: bytes | None = None) -> None:
+        """Store the keyed HMAC of a subject's address, and the sealed address, in the place of earlier ones.
+
+        Without an HMAC both are deleted.
+        """
+
+    def contact(self, subject: SubjectId) -> bytes | None:
+        """Return a subject's sealed address, None where none is kept."""
 
     def by_contact(self, mac: bytes) -> Sequence[SubjectId]:
         """Return whose address this is; a family may share one."""

@@ -20,6 +20,7 @@ from typing import Final
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from flask_babel import get_locale
 from flask_babel import gettext as _
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
@@ -132,7 +133,7 @@ class DoorPages:
         """Ask where codes may be mailed, and whether to be counted and asked."""
         if here().kind is not SessionKind.PATIENT:
             return redirect(url_for("home.index"))
-        return render_template("portal/preferences.html")
+        return render_template("portal/preferences.html", email=self.room.signing_in.contact(here().subject))
 
     def prefer(self) -> ResponseReturnValue:
         """Take that."""
@@ -142,8 +143,8 @@ class DoorPages:
         if address and not _looks_like_mail(address):
             wrong = _("This is no e-mail address. Check it, or leave it empty.")
             return render_template("portal/preferences.html", errors=[("email", wrong)], email=address), 422
-        if address:
-            self.room.signing_in.set_contact(here().subject, address)
+        if address != self.room.signing_in.contact(here().subject):
+            self.room.signing_in.set_contact(here().subject, address, str(get_locale())[:2])
         if request.form.get("counted") == "yes":
             self.room.preferences.prefer([here().subject], self.room.clock(), counted=True)
         return redirect(url_for("home.index"))

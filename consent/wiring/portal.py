@@ -52,7 +52,7 @@ def portal_room(
         overview=Overview(store, book, installation.projection, installation.granting, studies, max_staleness),
         asking=Asking(store, installation.vault, book, installation.projection, studies, wishing),
         enrolling=enrolling(installation, web),
-        signing_in=SigningIn(store, book, passkeys, log, keys.installation_key(CONTACTS)),
+        signing_in=SigningIn(store, book, passkeys, log, installation.vault, keys.installation_key(CONTACTS)),
         sessions=BrowserSessions(store),
         granting=installation.granting,
         preferences=installation.preferences,

@@ -64,12 +64,17 @@ class SqlAccounts:
         query = select(slots).where(slots.c.subject == subject).order_by(slots.c.id)
         return [StoredSlot(**row._mapping) for row in self.connection.execute(query)]  # noqa: SLF001  # public API
 
-    def set_contact(self, subject: SubjectId, mac: bytes | None) -> None:
-        """Store the keyed HMAC of a subject's address, in the place of an earlier one; None deletes that."""
+    def set_contact(self, subject: SubjectId, mac: bytes | None, sealed: bytes | None = None) -> None:
+        """Store the keyed HMAC of a subject's address, and the sealed address; without an HMAC delete both."""
         if mac is None:
             self.connection.execute(delete(contacts).where(contacts.c.subject == subject))
         else:
-            insert_or_change(self.connection, contacts, [{"subject": subject, "mac": mac}], ("mac",))
+            row = {"subject": subject, "mac": mac, "sealed": sealed}
+            insert_or_change(self.connection, contacts, [row], ("mac", "sealed"))
+
+    def contact(self, subject: SubjectId) -> bytes | None:
+        """Return a subject's sealed address."""
+        return self.connection.scalar(select(contacts.c.sealed).where(contacts.c.subject == subject))
 
     def by_contact(self, mac: bytes) -> Sequence[SubjectId]:
         """Return whose address this is."""

@@ -15,6 +15,8 @@ from consent.domain.sign_in import SignIn
 from consent.domain.terms import SubjectId
 from consent.ports import Passkeys, Store
 from consent.services.book import ConsentBook
+from consent.services.contacts import CONTACT, Contact, contact_of
+from vault import Vault
 
 CODE_CHARACTERS: Final = 8
 CODE_SECONDS: Final = 900
@@ -53,6 +55,7 @@ class SigningIn:
     book: ConsentBook
     passkeys: Passkeys
     origin: str
+    vault: Vault
     contact_key: bytes = field(repr=False)
 
     def by_passkey(self, answer: Mapping[str, Any], challenge: bytes) -> SubjectId:
@@ -82,15 +85,27 @@ class SigningIn:
         with self.store.reading() as unit:
             return [passkey.credential for passkey in unit.accounts.passkeys(subject)]
 
-    def set_contact(self, subject: SubjectId, address: str) -> None:
-        """Take codes for stopping at this mail address, which itself is not kept; an empty one takes none.
+    def set_contact(self, subject: SubjectId, address: str, language: str = "en") -> None:
+        """Take codes for stopping, and notices in this language, at a mail address; an empty one deletes the last.
 
-        Raises `SignInError` for somebody who is being erased: nothing new is kept of them.
+        It is kept under the person's key, and as a keyed HMAC for those who come without theirs. Raises `SignInError`
+        for somebody who is being erased: nothing new is kept of them.
         """
+        with self.store.reading() as unit:
+            self.book.follow(unit)
+        self._living(subject)  # before their key is asked for: it may be gone
+        contact = Contact(address.strip(), language)
+        sealed = self.vault.seal(subject, CONTACT, contact.to_bytes()) if contact.address else None
         with self.store.begin() as unit:
             self.book.follow(unit)
             self._living(subject)
-            unit.accounts.set_contact(subject, self._mac(address) if address.strip() else None)
+            unit.accounts.set_contact(subject, self._mac(address) if contact.address else None, sealed)
+
+    def contact(self, subject: SubjectId) -> str:
+        """Return the mail address that a person left, empty where there is none to show; raises the vault's errors."""
+        with self.store.reading() as unit:
+            sealed = unit.accounts.contact(subject)
+        return contact_of(self.vault, subject, sealed).address
 
     def mailed_codes(self, address: str, now: datetime) -> tuple[MailedCodes, list[str]]:
         """Return what to remember, and the codes to mail: one for each person who gave this address, most often one.

@@ -12,11 +12,13 @@ from consent.domain.errors import ConsentError
 from consent.domain.sign_in import InvalidSignInError
 from consent.domain.terms import SubjectId
 from consent.ports import InvalidPasskeyError
+from consent.services.contacts import Contact, contact_of
 from consent.services.portal.signing_in import CODE_SECONDS, TRIES, MailedCodes, SignInError
 from tests.authenticator import Authenticator, content, text
 from tests.databases import bytes_at_rest
 from tests.services.house import House
 from tests.services.portal.patients import Portal, phone
+from vault import DecryptionError
 
 ADDRESS = "ann.example@mail.example"
 
@@ -250,6 +252,21 @@ def test_neither_address_nor_code_is_kept(portal: Portal) -> None:
         assert code not in repr(kept)
         assert code.replace("-", "") not in repr(kept)
         assert ADDRESS not in repr(kept)
+
+
+def test_an_address_is_sealed_under_its_persons_key_and_may_be_taken_back(portal: Portal) -> None:
+    signing_in, [subject, other] = portal.room.signing_in, portal.house.people[:2]
+    for one, address in ((subject, ADDRESS), (other, "ben@mail.example")):
+        signing_in.set_contact(one, f" {address} ", "es")
+    with portal.house.open.store.reading() as unit:
+        sealed = unit.accounts.contact(subject)
+    assert contact_of(portal.house.open.vault, subject, sealed) == Contact(ADDRESS, "es")
+    with pytest.raises(DecryptionError):
+        contact_of(portal.house.open.vault, other, sealed)
+    signing_in.set_contact(subject, " ")
+    assert (signing_in.contact(subject), signing_in.contact(other)) == ("", "ben@mail.example")
+    assert mailed(portal) == (MailedCodes({}, mailed(portal)[0].expires), "")
+    assert portal.rows_of(subject) == 0
 
 
 def test_five_wrong_codes_end_it_for_the_right_one_too(portal: Portal) -> None:
