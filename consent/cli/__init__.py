@@ -64,7 +64,7 @@ def verify(
 
 @app.command()
 def serve(home: Home, port: Port = 8000) -> None:
-    """Run an installation: its ledger, its worker and its web, on this machine only."""
+    """Run an installation: its ledger, its worker, its web and its post, on this machine only."""
     from consent.cli.serve import run
 
     run(home, port)
@@ -74,6 +74,14 @@ def serve(home: Home, port: Port = 8000) -> None:
 def web(home: Home, port: Port = 8000) -> None:
     """Answer over HTTP: the auditors' door and the deployment's health. One of the processes of `serve`."""
     from consent.cli.serve import web as run
+
+    run(home, port)
+
+
+@app.command()
+def post(home: Home, port: Port = 8000) -> None:
+    """Tell people by mail what happened to their records. One of the processes of `serve`; a second does no harm."""
+    from consent.cli.posting import run
 
     run(home, port)
 

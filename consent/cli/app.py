@@ -7,7 +7,7 @@ import typer
 
 PARTS: Final = {
     "Begin": ("demo", "init", "deploy"),
-    "Run": ("serve", "ledger", "worker", "web"),
+    "Run": ("serve", "ledger", "worker", "web", "post"),
     "Records and people": ("import", "attach", "invite", "consents", "stop", "prefer", "request", "access", "reports"),
     "Erasure": ("erase", "erasures", "hold", "holds", "lift", "enrol", "identify"),
     "Keep it well": ("doctor", "backup", "restore", "upgrade", "epoch", "rotate"),

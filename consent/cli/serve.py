@@ -67,7 +67,7 @@ def _require_free(port: int) -> None:
 
 
 def run(home: Path, port: int) -> None:
-    """Start the ledger, the worker and the web of an installation, and keep them running until interrupted."""
+    """Start the ledger, the worker, the web and the post of an installation; keep them running until interrupted."""
     _require_free(port)
     wiring.read_identity(wiring.Places(home).public)
     configure("serve")
@@ -77,9 +77,16 @@ def run(home: Path, port: int) -> None:
         "worker": [*shared, "worker", str(home)],
         "web": [*shared, "web", str(home), "--port", str(port)],
     }
+    if mails(WebSettings.read(port)):
+        commands["post"] = [*shared, "post", str(home), "--port", str(port)]
     told = f"{home} is served on {WebSettings.read(port).portal}, its log and health on http://127.0.0.1:{port}"
     Console().print(f"{told} (/audit, /readyz). Stop with Ctrl-C.", highlight=False)
     sys.exit(Supervisor(commands).run())
+
+
+def mails(web: WebSettings) -> bool:
+    """Say whether letters go anywhere: to a mail server, or in development into a folder."""
+    return bool(web.smtp) or web.portal.startswith("http:")
 
 
 def web(home: Path, port: int) -> None:

@@ -24,6 +24,7 @@ from consent.ports.ledger import (
     Stops,
     Transaction,
 )
+from consent.ports.notices import Notices, StoredNotice
 from consent.ports.outbox import (
     Errand,
     ModelAct,
@@ -93,6 +94,7 @@ __all__ = [
     "ModelActs",
     "ModelChange",
     "ModelStatus",
+    "Notices",
     "OutboxItem",
     "OutboxRow",
     "OutboxRows",
@@ -120,6 +122,7 @@ __all__ = [
     "Stops",
     "Store",
     "StoredConsent",
+    "StoredNotice",
     "StoredOpening",
     "StoredRelease",
     "StoredReport",

@@ -11,6 +11,7 @@ from consent.domain.terms import SubjectId
 from consent.domain.typed_data import Address
 from consent.ports.accounts import Accounts, Sessions
 from consent.ports.jobs import Jobs
+from consent.ports.notices import Notices
 from consent.ports.outbox import ModelActs, OutboxRows, Transactions
 from consent.ports.projection import Projection
 from consent.ports.reports import Reports
@@ -266,6 +267,10 @@ class Unit(Protocol):
     @property
     def reports(self) -> Reports:
         """What people reported."""
+
+    @property
+    def notices(self) -> Notices:
+        """Letters that wait."""
 
     @property
     def wishes(self) -> Wishes:

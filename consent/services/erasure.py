@@ -76,6 +76,7 @@ class Erasures:
     register: ErasureRegister
     clock: Callable[[], datetime]
     copies_last: int = 0
+    farewell: Callable[[Unit, SubjectId, int], None] = lambda _unit, _subject, _now: None
 
     def request(self, file: RequestFile) -> Receipt:
         """Take up a request: stop the person's consents and block reads, at once and for good.
@@ -226,6 +227,7 @@ class Erasures:
         subject = erasure.subject
         self.stops.append([Mark(MarkKind.SHRED, self._now(), subject)])
         unit.consents.drop(subject)
+        self.farewell(unit, subject, self._now())
         unit.accounts.forget(subject)
         unit.wishes.drop(subject)
         unit.reports.drop(subject)

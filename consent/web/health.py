@@ -67,6 +67,7 @@ class ConditionCollector(Collector):
         """Yield every gauge."""
         yield from self._ledger()
         yield from self._outbox_and_jobs()
+        yield _gauge("notices_waiting", "Letters to people that wait.", self.condition.notices)
         yield _gauge("log_entries", "Entries in the log.", self.condition.log_entries)
         yield _gauge("log_unsigned_entries", "Entries under no checkpoint yet.", self.condition.unsigned_entries)
         build = GaugeMetricFamily("consentry_build_info", "The version that runs; always 1.", labels=["version"])

@@ -19,7 +19,7 @@ from consent.wiring.places import (
     read_identity,
     write_private,
 )
-from consent.wiring.portal import enrolling, portal_room, reporting
+from consent.wiring.portal import enrolling, portal_room, posting, reporting
 from consent.wiring.rooms import (
     Installation,
     LedgerRoom,
@@ -48,6 +48,7 @@ __all__ = [
     "opened_ledger",
     "opened_records",
     "portal_room",
+    "posting",
     "read_chain_keys",
     "read_deployment",
     "read_identity",

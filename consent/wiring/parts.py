@@ -24,6 +24,7 @@ from consent.services.erasure_register import ErasureRegister
 from consent.services.evidence import EvidenceRoom
 from consent.services.granting import Granting
 from consent.services.log import Log
+from consent.services.notices import Noticing
 from consent.services.operators import Operators
 from consent.services.outbox import Outbox
 from consent.services.preferences import Preferences
@@ -50,6 +51,7 @@ from consent.wiring.places import InstallationError, Places, is_absent, read_ide
 from vault import KeyTree, PassphraseFile, Vault
 
 IDENTIFIERS: Final = "identifiers"
+NOTICES: Final = "notices"
 PROJECTION: Final = "projection"
 
 
@@ -118,6 +120,7 @@ def services_of(
     evidence = EvidenceRoom(store, vault)
     authorising = Authorising(log.origin, parts.domain, recover, verifies)
     register = ErasureRegister(stops)
+    noticing = Noticing(store, vault, book, projection, keys.epoch_seal, keys.installation_key(NOTICES))
     identifier_key = keys.installation_key(IDENTIFIERS)
     backups = settings.backups / "keys" if settings.backups else None
     preferences = Preferences(store, book, log)
@@ -163,8 +166,20 @@ def services_of(
         "training": training,
         "verifying": Verifying(training, evidence, partial(verifies, log.signer.public_key)),
         "erasures": Erasures(
-            store, vault, book, log, granting, outbox, stops, authorising, register, clock, settings.replica_delay
+            store,
+            vault,
+            book,
+            log,
+            granting,
+            outbox,
+            stops,
+            authorising,
+            register,
+            clock,
+            settings.replica_delay,
+            noticing.farewell,
         ),
+        "noticing": noticing,
         "epochs": Epochs(store, keys, log, register, stops, clock, settings.epoch_every, backups),
         "evidence": evidence,
     }

@@ -24,7 +24,9 @@ from consent.services.portal.sessions import BrowserSessions
 from consent.services.portal.signing_in import SigningIn
 from consent.services.portal.studies import ApprovedStudies
 from consent.services.portal.wishing import Wishing
+from consent.services.posting import Posting
 from consent.settings import WebSettings
+from consent.web.letters import Letters
 from consent.web.room import DemoPatient, Origins, PortalRoom
 from consent.wiring.clock import Clock, utc_now
 from consent.wiring.places import Places
@@ -92,6 +94,15 @@ def enrolling(installation: Installation, web: WebSettings) -> Enrolling:
 def reporting(installation: Installation) -> Reporting:
     """Return what takes and answers reports."""
     return Reporting(installation.store, installation.vault, installation.book, installation.log)
+
+
+def posting(installation: Installation, web: WebSettings, clock: Clock = utc_now) -> Posting | None:
+    """Return what sends letters that wait; None where no mail is set up."""
+    post = _post(web, installation.places, clock)
+    if post is None:
+        return None
+    letters = Letters(web.portal, web.telephone)
+    return Posting(installation.store, installation.vault, installation.noticing, post, letters)
 
 
 def _post(web: WebSettings, places: Places, clock: Clock) -> Post | None:

@@ -30,6 +30,7 @@ from consent.services.evidence import EvidenceRoom
 from consent.services.following import LedgerFollower
 from consent.services.granting import Granting
 from consent.services.log import Log
+from consent.services.notices import Noticing
 from consent.services.operators import Operators
 from consent.services.outbox import Outbox, require_renewal
 from consent.services.preferences import Preferences
@@ -98,6 +99,7 @@ class Installation:
     training: Training
     verifying: Verifying
     erasures: Erasures
+    noticing: Noticing
     epochs: Epochs
     evidence: EvidenceRoom
 
@@ -114,10 +116,11 @@ class LedgerRoom(Installation):
     def keep_house(self) -> int:
         """Turn the epoch when that is due and take erasures as far as they go; return how many steps those were.
 
+        A turn waits, an hour at most, for the last letter to somebody whose key was deleted: its address dies with it.
         What could not be destroyed of an earlier epoch is destroyed now, or raises `EpochNotDestroyedError` again.
         """
         steps = self.erasures.step(self.anchored)
-        if self.epochs.due():
+        if self.epochs.due() and not self.noticing.keeps_epoch(self.erasures.clock()):
             self.epochs.turn()
         elif not self.epochs.settle():
             return steps

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import Column, Connection, func, select
 
+from consent.adapters.sql.notices import SqlNotices
 from consent.adapters.sql.store import SqlStore
 from consent.adapters.sql.tables import checkpoints, entries, jobs, outbox, projection_head, transactions
 from consent.ports import Condition
@@ -40,6 +41,7 @@ def _condition(connection: Connection, now: int) -> Condition:
         log_entries=size,
         unsigned_entries=size - signed,
         pending_transactions=_counts(connection, transactions.c.role),
+        notices=SqlNotices(connection).waiting(),
     )
 
 

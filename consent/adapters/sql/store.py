@@ -12,6 +12,7 @@ from consent.adapters.sql.accounts import SqlAccounts
 from consent.adapters.sql.consents import SqlConsents, SqlPatients
 from consent.adapters.sql.jobs import SqlJobs
 from consent.adapters.sql.log import SqlAuditLog
+from consent.adapters.sql.notices import SqlNotices
 from consent.adapters.sql.outbox import SqlModelActs, SqlOutboxRows, SqlTransactions
 from consent.adapters.sql.projection import SqlProjection
 from consent.adapters.sql.reports import SqlReports
@@ -85,6 +86,11 @@ class SqlUnit:
     def reports(self) -> SqlReports:
         """What people reported."""
         return SqlReports(self.connection)
+
+    @cached_property
+    def notices(self) -> SqlNotices:
+        """Letters that wait."""
+        return SqlNotices(self.connection)
 
     @cached_property
     def wishes(self) -> SqlWishes:
