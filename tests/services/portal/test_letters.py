@@ -1,0 +1,152 @@
+"""What a letter gives away to whoever reads it on its way: that there is a portal, and nothing of anybody's records.
+
+A real mail server takes them; studies, people and consents are full of words that must never come out.
+"""
+
+import base64
+import email
+import quopri
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from email.policy import default
+from typing import Any
+
+import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, Envelope, Session
+
+from consent.adapters.smtp import SmtpPost
+from consent.domain.entry import Action, Entry
+from consent.domain.mail import MailServer
+from consent.domain.terms import month_end_after
+from consent.services.notices import Notice
+from consent.services.posting import Posting
+from consent.web.letters import Letters
+from tests.services.house import DICTIONARY, STUDY, House
+from tests.services.portal.patients import Portal
+from vault import Access
+
+PORTAL, TELEPHONE = "https://portal.hospital.example", "020 7946 0123"
+ADDRESS = "wilhelmina@home.example"
+
+
+@dataclass
+class Inbox:
+    """What the server took."""
+
+    letters: list[bytes] = field(default_factory=list)
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802  # aiosmtpd's
+        """Take a letter."""
+        self.letters.append(bytes(envelope.original_content or b""))
+        return "250 OK"
+
+
+@contextmanager
+def served(inbox: Inbox, **options: Any) -> Iterator[MailServer]:
+    """Run a mail server on a free port."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    controller = Controller(inbox, "127.0.0.1", port, **options)
+    controller.start()
+    try:
+        yield MailServer("localhost", port, tls=False)
+    finally:
+        controller.stop()
+
+
+def every_form(canary: str) -> set[bytes]:
+    """Return the bytes that would give a word away: as it is, quoted, in base64 at any offset, reversed, in hex."""
+    clear = canary.encode()
+    # Of each of the three ways that base64 can fall, the characters that hang on the word alone.
+    shifted = {base64.b64encode(bytes(n) + clear)[-(-8 * n // 6) : 8 * (n + len(clear)) // 6] for n in range(3)}
+    return {clear, quopri.encodestring(clear), clear.hex().encode(), clear[::-1], *shifted}
+
+
+def texts_of(letter: bytes) -> bytes:
+    """Return a letter as it came, and as it reads, headers decoded, and both in lower case too."""
+    read = email.message_from_bytes(letter, policy=default)
+    headers = "\n".join(f"{name}: {value}" for name, value in read.items())
+    texts = letter + headers.encode() + str(read.get_content()).encode()
+    return texts + texts.lower()
+
+
+def test_no_letter_names_a_study_an_institution_a_condition_a_person_or_an_id(house: House) -> None:
+    opened, clock, inbox = house.open, house.clock, Inbox()
+    noticing, [subject, leaving] = opened.noticing, house.people[:2]
+    with served(inbox) as server:
+        post = SmtpPost(server, "post@hospital.example", clock)
+        posting = Posting(opened.store, opened.vault, noticing, post, Letters(PORTAL, TELEPHONE))
+
+        def told() -> None:
+            noticing.follow(clock())
+            noticing.look_ahead(clock())
+            while posting.step(clock()):
+                pass
+
+        told()
+        for one in (subject, leaving):
+            Portal.of(house).room.signing_in.set_contact(one, ADDRESS)
+        expires = month_end_after(clock(), 6)
+        house.grant(subject, expires=expires)
+        house.publish()
+        access = Access("study:kidneys", "kidneys", "train", DICTIONARY.required, DICTIONARY.optional)
+        with opened.store.reading() as unit:
+            list(opened.vault.read(unit.connection, house.gate(), access, [subject]))
+        acts = [(Action.ENROL, f"KEY_{verdict}") for verdict in ("ASKED", "CANCELLED", "REPLACED")]
+        with opened.store.begin() as unit:
+            entries = [Entry(1, "patient", *act, subject) for act in (*acts, (Action.REPORT, "ANSWERED"))]
+            indices = [placed.index for placed in opened.log.append(unit, entries)]
+        told()
+        opened.erasures.request(house.ask(leaving))
+        told()
+        house.anchor()
+        opened.keep_house()
+        told()
+        for days in (29, 6):
+            clock.ahead += expires - clock() - timedelta(days=days)
+            house.follow()
+            told()
+        ids = [entry.id for entry in opened.book.entries(subject)]
+        house.stop(subject)
+        told()
+    assert len(inbox.letters) == len(Notice)
+    reference = STUDY.reference
+    words = [
+        reference.title,
+        reference.id,
+        "Kidney",
+        "kidney",
+        reference.institution,
+        "The Test Hospital",
+        STUDY.ethics,
+    ]
+    canaries = [*words, "laboratory", "creatinine", "outcome", subject, leaving, *ids, "study", "https://hospital"]
+    for letter in inbox.letters:
+        read = texts_of(letter)
+        told_of = [
+            word for word in canaries if any(form in read for form in every_form(word) | every_form(word.lower()))
+        ]
+        assert told_of == []
+        body = str(email.message_from_bytes(letter, policy=default).get_content())
+        numbers = body.replace(TELEPHONE, "").replace(PORTAL, "")
+        assert not any(character.isdigit() for character in numbers), "no index, no date, no count"
+        assert body.count("http") == body.count(PORTAL) <= 1
+    assert indices
+
+
+def test_all_letters_have_one_subject_line_and_say_where_to_look_or_whom_to_call() -> None:
+    letters = Letters(PORTAL, TELEPHONE)
+    written = {kind: letters(kind, "en") for kind in Notice}
+    assert len({subject for subject, _ in written.values()}) == 1
+    assert len({text for _, text in written.values()}) == len(Notice)
+    assert all(TELEPHONE in text for _, text in written.values())
+    assert [kind for kind, (_, text) in written.items() if PORTAL not in text] == [Notice.ERASED]
+
+
+@pytest.mark.parametrize("kind", Notice)
+def test_without_a_telephone_a_letter_gives_none(kind: Notice) -> None:
+    assert "Questions?" not in Letters(PORTAL)(kind, "en")[1]
