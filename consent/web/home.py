@@ -110,7 +110,9 @@ class HomePages:
             (_("The ledger says"), ledger_word(own)),
         ]
         new = request.args.get("new") == "1" and own.status is Status.WAITING
-        return render_template("portal/consent.html", card=card(own), technical=technical, new=new, risk=may_ask(own))
+        again = own.id in self.room.asking.renewable(here().subject, self.room.clock())
+        shown = {"card": card(own), "technical": technical, "new": new, "again": again, "risk": may_ask(own)}
+        return render_template("portal/consent.html", **shown)
 
     def ask_stop(self, consent: str) -> ResponseReturnValue:
         """Ask once more before one consent is stopped."""

@@ -5,6 +5,7 @@
 | `/requests`, `/requests/<study>` | what is asked, one of it |
 | `/requests/<study>/choose`, `/when`, `/questions`, `/check` | the steps; each asks for what is missing before it |
 | `/requests/<study>/allow` | leads to the signing origin |
+| `/requests/again` | begins with the earlier answers, for a consent that ends soon |
 | `/requests/<study>/no` | says no |
 """
 
@@ -19,7 +20,7 @@ from flask_babel import gettext as _
 from consent.domain.details import render
 from consent.domain.hashing import Json
 from consent.domain.terms import Category, Terms
-from consent.services.portal.asking import MONTHS, Choice, ChoiceError, Request
+from consent.services.portal.asking import MONTHS, Choice, ChoiceError, Request, years_of
 from consent.web.guard import patient
 from consent.web.room import PortalRoom
 from consent.web.routes import Route, route
@@ -49,6 +50,7 @@ class RequestPages:
             [
                 Route("GET", "", self.index),
                 Route("GET", "/<study>", self.one),
+                Route("POST", "/again", self.again),
                 Route("POST", "/<study>/no", self.say_no),
                 Route("GET", "/<study>/choose", self.choose),
                 Route("POST", "/<study>/choose", self.take_categories),
@@ -80,6 +82,15 @@ class RequestPages:
         here().pop("draft", None)
         flash(_("You said no to “%(title)s”. Your care does not change.", title=title))
         return redirect(url_for("requests.index"))
+
+    def again(self) -> ResponseReturnValue:
+        """Begin anew with what was chosen before, for a consent that ends soon; for how long is asked again."""
+        now = self.room.clock()
+        terms = self.room.asking.renewable(patient(), now).get(request.form.get("consent", "")) or abort(404)
+        years = years_of(terms.window, now.date())
+        here().pop("draft", None)
+        _remember(terms.study.id, categories=sorted(terms.categories), years="all" if years is None else str(years))
+        return redirect(url_for("requests.choose", study=terms.study.id))
 
     def choose(self, study: str) -> ResponseReturnValue:
         """Ask for the kinds of record."""

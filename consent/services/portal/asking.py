@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
 from consent.domain.data_use import DataUse, InvalidDataUseError, permission_for
@@ -17,6 +17,8 @@ from consent.services.portal.wishing import Wishing
 from consent.services.projection import LedgerProjection, Standing
 from vault import Vault, VaultError
 
+RENEWAL: Final = timedelta(days=30)
+"""For how long before its end a consent may be given again."""
 MONTHS: Final = (6, 12, 24, 36)
 """For how many months a person can allow something; it ends with the month."""
 YEARS: Final = (1, 2, 5, 10)
@@ -96,13 +98,26 @@ class Asking:
             return len(self._waiting(unit, subject, now))
 
     def request(self, subject: SubjectId, study: str, now: datetime) -> Request | None:
-        """Return what one study asks of a person, also where they said no before; None where it asks nothing."""
+        """Return what one study asks of a person, also where they said no before; None where it asks nothing.
+
+        Where a consent to it ends within `RENEWAL`, it may be allowed again already.
+        """
         with self.store.reading() as unit:
             self.book.follow(unit)
-            asked = subject in self.book.counted and study not in self.book.closed | self._running(unit, subject, now)
+            soon = now + RENEWAL
+            asked = subject in self.book.counted and study not in self.book.closed | self._running(unit, subject, soon)
             found = self._approved(unit, [study]) if asked else []
             tally = self.vault.tally(unit.connection, subject) if found else {}
             return next((self._request(subject, study, permission, tally) for study, permission in found), None)
+
+    def renewable(self, subject: SubjectId, now: datetime) -> dict[str, Terms]:
+        """Return the terms of each consent that ends soon and may be given again already, by its id."""
+        with self.store.reading() as unit:
+            self.book.follow(unit)
+            ending = self._running(unit, subject, now) - self._running(unit, subject, now + RENEWAL) - self.book.closed
+            entries = [e for e in self.book.entries(subject) if not e.stopped and now < e.terms.expires]
+        counted = subject in self.book.counted
+        return {e.id: e.terms for e in entries if counted and e.terms.study.id in ending}
 
     def decline(self, subject: SubjectId, study: str) -> None:
         """Say no: the study is told nothing, and the request goes away. Where nothing is asked, nothing is kept."""
@@ -183,6 +198,12 @@ class Asking:
         entries = self.book.entries(subject)
         texts = {entry.terms.text_hash for entry in entries if entry.terms.study.id == study.reference.id}
         return not entries or (bool(texts) and study.text_hash not in texts)
+
+
+def years_of(window: Window, today: date) -> int | None:
+    """Return the one of `YEARS` that comes nearest to a window that was allowed, None for all."""
+    start = window.start
+    return None if start is None else min(YEARS, key=lambda years: abs(years - (today.year - start.year)))
 
 
 def _is_outdated(entry: BookEntry, study: Study | None) -> bool:

@@ -337,3 +337,25 @@ def test_at_any_moment_the_window_begins_and_the_consent_ends_with_a_month_of_ut
     assert chosen.window == Window(start=date(now.year - years, now.month, 1))
     assert chosen.expires == month_end_after(now, months) > now
     assert chosen.expires.astimezone(UTC).day == 1
+
+
+def test_what_ends_soon_may_be_allowed_again_with_the_earlier_answers_and_is_not_listed(
+    portal: Portal, subject: SubjectId
+) -> None:
+    house, asking = portal.house, portal.room.asking
+    house.open.preferences.prefer([subject], house.clock(), counted=True)
+    expires = month_end_after(house.clock(), 6)
+    house.grant(subject, expires=expires)
+    house.publish()
+    assert asking.request(subject, "kidneys", house.clock()) is None
+    assert asking.renewable(subject, house.clock()) == {}
+    house.clock.ahead += expires - house.clock() - timedelta(days=29)
+    house.follow()
+    [terms] = asking.renewable(subject, house.clock()).values()
+    assert (terms.categories, terms.window) == (ALL, Window())
+    assert asked(portal, subject) == []
+    found = asking.request(subject, "kidneys", house.clock())
+    assert found is not None
+    assert not found.first
+    sign(house, asking.terms(subject, found, Choice(terms.categories, None, 12), house.clock()))
+    assert asking.renewable(subject, house.clock()) == {}, "it goes on"
