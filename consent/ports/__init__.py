@@ -24,6 +24,7 @@ from consent.ports.ledger import (
     Stops,
     Transaction,
 )
+from consent.ports.log_sieve import EVERYTHING, Sieve
 from consent.ports.notices import Notices, StoredNotice
 from consent.ports.outbox import (
     Errand,
@@ -64,6 +65,7 @@ from consent.ports.store import (
 from consent.ports.wishes import Wishes
 
 __all__ = [
+    "EVERYTHING",
     "MAX_ATTEMPTS",
     "ROLES",
     "WORN_OUT",
@@ -116,6 +118,7 @@ __all__ = [
     "Role",
     "SentTransaction",
     "Sessions",
+    "Sieve",
     "Signer",
     "StatusChange",
     "StopList",

@@ -11,6 +11,7 @@ from consent.domain.terms import SubjectId
 from consent.domain.typed_data import Address
 from consent.ports.accounts import Accounts, Sessions
 from consent.ports.jobs import Jobs
+from consent.ports.log_sieve import EVERYTHING, Sieve
 from consent.ports.notices import Notices
 from consent.ports.outbox import ModelActs, OutboxRows, Transactions
 from consent.ports.projection import Projection
@@ -91,8 +92,11 @@ class AuditLog(Protocol):
     def some(self, indices: Collection[int]) -> Mapping[int, PlacedEntry]:
         """Return the entries at these indices, those that are there."""
 
-    def about(self, subject: SubjectId, before: int | None = None) -> Iterator[PlacedEntry]:
-        """Yield the entries that name a subject, the newest first; those with an index below `before` where given."""
+    def about(self, subject: SubjectId, before: int | None = None, sieve: Sieve = EVERYTHING) -> Iterator[PlacedEntry]:
+        """Yield the entries that name a subject and go through the sieve, the newest first.
+
+        Those with an index below `before` where it is given.
+        """
 
     def leaves(self) -> Sequence[bytes]:
         """Return all leaf hashes in order, 32 bytes each."""

@@ -117,6 +117,8 @@ class Replaying:
     def _shred(self, unit: Unit, subject: SubjectId, acts: Acts) -> None:
         unit.consents.drop(subject)
         unit.accounts.forget(subject)
+        unit.wishes.drop(subject)
+        unit.reports.drop(subject)
         unit.sessions.end_all(subject)
         self.vault.shred(unit.connection, [subject])
         if subject in acts.buried:

@@ -4,12 +4,25 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import Connection, LargeBinary, bindparam, func, insert, literal_column, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Integer,
+    LargeBinary,
+    bindparam,
+    func,
+    insert,
+    literal_column,
+    not_,
+    or_,
+    select,
+)
 
 from consent.adapters.sql.tables import checkpoints, entries
 from consent.domain.entry import PlacedEntry
 from consent.domain.errors import ConsentError
 from consent.domain.terms import SubjectId
+from consent.ports import EVERYTHING, Sieve
 
 _AT_ONCE: Final = 500
 """How many indices one query names."""
@@ -72,14 +85,21 @@ class SqlAuditLog:
                 found[index] = PlacedEntry(index, _bytes(body), _bytes(leaf))
         return found
 
-    def about(self, subject: SubjectId, before: int | None = None) -> Iterator[PlacedEntry]:
-        """Yield the entries that name a subject, the newest first."""
+    def about(self, subject: SubjectId, before: int | None = None, sieve: Sieve = EVERYTHING) -> Iterator[PlacedEntry]:
+        """Yield the entries that name a subject and go through the sieve, the newest first."""
         named = literal_column(_SUBJECT[self.connection.dialect.name]) == bindparam(None, subject.encode(), LargeBinary)
         query = select(entries.c.index, entries.c.body, entries.c.leaf).where(named).order_by(entries.c.index.desc())
         if before is not None:
             query = query.where(entries.c.index < before)
+        if sieve.having:
+            query = query.where(or_(*map(self._holds, sieve.having)))
+        query = query.where(*(not_(self._holds(mark)) for mark in sieve.lacking))
         for index, body, leaf in self.connection.execute(query.execution_options(yield_per=100)):
             yield PlacedEntry(index, _bytes(body), _bytes(leaf))
+
+    def _holds(self, mark: bytes) -> ColumnElement[bool]:
+        found = func.instr if self.connection.dialect.name == "sqlite" else func.pg_catalog.position
+        return found(entries.c.body, bindparam(None, mark, LargeBinary), type_=Integer) > 0
 
     def leaves(self) -> Sequence[bytes]:
         """Return all leaf hashes in order."""

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from consent.domain.entry import PERMIT, Action, PlacedEntry
 from consent.domain.terms import Category, SubjectId
-from consent.ports import Store, Unit
+from consent.ports import EVERYTHING, Sieve, Store, Unit
 from consent.services.acts import said
 from consent.services.book import ConsentBook
 from consent.services.portal.studies import ApprovedStudies
@@ -113,7 +113,7 @@ class Activity:
         """Return `size` lines of a person, the newest first, all with an index below `before` where one is given."""
         with self.store.reading() as unit:
             self.book.follow(unit)
-            wanted = ((entry, body) for entry, body in _about(unit, subject, before) if _WANTED[shown](body))
+            wanted = ((entry, body) for entry, body in _about(unit, subject, before, shown) if _WANTED[shown](body))
             found = list(islice(wanted, size + 1))
             lines = self._lines(unit, found[:size])
         return Page(lines, found[size - 1][0].index if len(found) > size else None)
@@ -132,9 +132,11 @@ class Activity:
         return [_line(entry, body, titles) for entry, body in found]
 
 
-def _about(unit: Unit, subject: SubjectId, before: int | None) -> Iterator[tuple[PlacedEntry, Mapping[str, Any]]]:
-    """Yield a person's entries; what only looks as if it named them is passed over."""
-    for entry in unit.log.about(subject, before):
+def _about(
+    unit: Unit, subject: SubjectId, before: int | None, shown: Shown
+) -> Iterator[tuple[PlacedEntry, Mapping[str, Any]]]:
+    """Yield a person's entries that may be wanted; what only looks as if it named them is passed over."""
+    for entry in unit.log.about(subject, before, _SIEVES[shown]):
         body = said(entry)
         if body is not None and body.get("subject") == subject:
             yield entry, body
@@ -198,3 +200,14 @@ _WANTED: Final[Mapping[Shown, Callable[[Mapping[str, Any]], bool]]] = {
     Shown.MINE: lambda body: body.get("actor") == "patient",
     Shown.HOSPITAL: lambda body: body.get("actor") == "operator",
 }
+_SIEVES: Final[Mapping[Shown, Sieve]] = {
+    Shown.ALL: EVERYTHING,
+    Shown.USES: Sieve(having=(b'"verdict":"PERMIT"', b'"verdict":"PREDICTED"')),
+    Shown.REFUSALS: Sieve(
+        having=(b'"action":"read"', b'"action":"access"', b'"action":"predict"'),
+        lacking=(b'"verdict":"PERMIT"', b'"verdict":"PREDICTED"'),
+    ),
+    Shown.MINE: Sieve(having=(b'"actor":"patient"',)),
+    Shown.HOSPITAL: Sieve(having=(b'"actor":"operator"',)),
+}
+"""What the database looks for, wider than what is wanted: among ten thousand lines next to none may be."""
