@@ -1,7 +1,7 @@
 """Activity: each entry about a person is one line of theirs, each opening of records exactly one, and nobody else's."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -9,6 +9,8 @@ from random import Random
 from typing import Any, Final
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from analytics.cohort import CohortQuery
 from consent.domain.entry import Action, Entry
@@ -183,6 +185,48 @@ def test_whatever_happens_each_opening_of_somebodys_records_is_exactly_one_line(
         told = {subject: opened_lines(portal, subject) - before[subject] for subject in house.people}
         assert told == {subject: openings.of[subject] for subject in house.people}
         assert sum(told.values()) > 100
+
+
+@pytest.fixture(scope="module")
+def shared_served(served: Template, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """A house that all examples go on in: what came before must not matter."""
+    with House.copied(served, tmp_path_factory.mktemp("shared") / "home") as house:
+        yield house
+
+
+def in_any_row(examples: int) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Run a test with so many rows of acts; what they choose is drawn, and made smaller once one fails."""
+    names = ["read", "train", "ask", "count", "own", "give", "stop", "bring"]
+    drawn = given(acts=st.lists(st.sampled_from(names), min_size=2, max_size=8), draw=st.randoms(use_true_random=False))
+    allowed = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    quiet = settings(max_examples=examples, deadline=None, suppress_health_check=allowed)
+    return lambda test: quiet(drawn(test))
+
+
+def keep_count(house: House, openings: Openings, acts: Sequence[str], draw: Random) -> None:
+    """Do the acts; after each, as many lines must have come as openings, for everybody."""
+    portal = Portal.of(house)
+    for act in acts:
+        before = {subject: opened_lines(portal, subject) for subject in house.people}
+        openings.of.clear()
+        ACTS[act](house, draw)
+        told = {subject: opened_lines(portal, subject) - before[subject] for subject in house.people}
+        assert told == {subject: openings.of[subject] for subject in house.people}, act
+
+
+@in_any_row(examples=6)
+def test_after_each_act_there_are_as_many_new_lines_as_openings(
+    shared_served: House, openings: Openings, acts: list[str], draw: Random
+) -> None:
+    keep_count(shared_served, openings, acts, draw)
+
+
+@pytest.mark.soak
+@in_any_row(examples=60)
+def test_after_each_of_many_acts_there_are_as_many_new_lines_as_openings(
+    shared_served: House, openings: Openings, acts: list[str], draw: Random
+) -> None:
+    keep_count(shared_served, openings, acts, draw)
 
 
 def some(house: House, draw: Random, most: int = 5) -> list[SubjectId]:
