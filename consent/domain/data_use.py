@@ -15,6 +15,7 @@ from typing import Final
 
 from consent.domain.errors import ConsentError
 from consent.domain.hashing import Json
+from consent.domain.wording import ENGLISH, Wording
 
 IsA = Callable[[str, str], bool]
 """`is_a(x, ancestor)`: whether disease `x` is a kind of `ancestor`."""
@@ -22,12 +23,6 @@ IsA = Callable[[str, str], bool]
 _NAME_LIMIT: Final = 200
 _FLAGS: Final = ("general_use", "health_research", "ancestry", "methods")
 _SETS: Final = ("diseases", "other")
-_DISEASE_WORDS: Final = {
-    "MONDO:0004992": "cancer",
-    "MONDO:0005015": "diabetes",
-    "MONDO:0005148": "type 2 diabetes",
-}
-"""What patients read for a disease term; any other term stands for itself."""
 
 
 class InvalidDataUseError(ConsentError):
@@ -80,9 +75,9 @@ class DataUse:
         sets = {name: _name_set(value[name], name) for name in _SETS}
         return cls(**{**value, **sets})  # type: ignore[arg-type]  # __post_init__ checks each kind
 
-    def sentence(self) -> str:
-        """Say in one sentence of plain English what this, as a permission, allows: why the records may be used."""
-        return f"{_aim(self)}{_limits(self)}."
+    def sentence(self, wording: Wording = ENGLISH) -> str:
+        """Say in one plain sentence what this, as a permission, allows: why the records may be used."""
+        return f"{_aim(self, wording)}{_limits(self, wording)}."
 
 
 class Outcome(Enum):
@@ -186,24 +181,20 @@ def _names_purpose(requested: DataUse) -> bool:
     return _names_research(requested) or requested.methods
 
 
-def _aim(use: DataUse) -> str:
+def _aim(use: DataUse, wording: Wording) -> str:
     if use.general_use:
-        return "For any kind of research"
-    diseases = sorted(_DISEASE_WORDS.get(disease, disease) for disease in use.diseases)
-    aims = ["health and disease"] if use.health_research else diseases
-    aims += ["where people's families come from"] if use.ancestry else []
-    if not aims:
-        return "For no research at all"
-    *first, last = aims
-    return f"To learn about {', '.join(first)} and {last}" if first else f"To learn about {last}"
+        return wording.any_research
+    diseases = sorted(wording.diseases.get(disease, disease) for disease in use.diseases)
+    aims = [wording.health] if use.health_research else diseases
+    aims += [wording.ancestry] if use.ancestry else []
+    return wording.aim.format(aims=wording.listed(aims)) if aims else wording.no_research
 
 
-def _limits(use: DataUse) -> str:
-    never = ["to make money"] if use.non_profit_only else []
-    never += ["to build new research methods"] if use.methods else []
-    limits = f", but never {' and never '.join(never)}" if never else ""
-    checks = f", and only after a person has looked at this: {', '.join(sorted(use.other))}" if use.other else ""
-    return limits + checks
+def _limits(use: DataUse, wording: Wording) -> str:
+    never = [wording.money] if use.non_profit_only else []
+    never += [wording.methods] if use.methods else []
+    limits = wording.never.format(never=wording.and_never.join(never)) if never else ""
+    return limits + (wording.looked_at.format(names=", ".join(sorted(use.other))) if use.other else "")
 
 
 def _is_name(value: object) -> bool:

@@ -6,14 +6,14 @@ another signed. The chain learns only `commitment`.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, timedelta
 from functools import cached_property
-from typing import Final
 
 from consent.domain.errors import ConsentError
 from consent.domain.hashing import HASH_BYTES, Json
 from consent.domain.terms import Category, Operation, Terms, Window
 from consent.domain.typed_data import DETAILS_TYPE, hash_struct, hash_text
+from consent.domain.wording import ENGLISH, WORDINGS, Wording
 
 
 class DetailsMismatchError(ConsentError):
@@ -58,20 +58,29 @@ class Details:
 
 
 def render(terms: Terms, salt: bytes) -> Details:
-    """Return the only details that `terms` may be signed with, in English.
+    """Return the only details that `terms` may be signed with, in the language and the wording that they name.
 
-    Other languages come with the portal; terms in one that cannot be rendered raise `DetailsMismatchError`.
+    Terms whose wording is not known, or is of another language, raise `DetailsMismatchError`.
     """
-    if terms.language != "en":
-        raise DetailsMismatchError("consent texts exist in English (en) only: ask in English or add the language")
+    wording = wording_of(terms)
     return Details(
-        who=f"{terms.study.institution}, for the study “{terms.study.title}”.",
-        what=_what(terms),
-        why=terms.data_use.sentence(),
-        until=_until(terms.expires, retention=terms.retention),
+        who=wording.who.format(institution=terms.study.institution, title=terms.study.title),
+        what=_what(terms, wording),
+        why=terms.data_use.sentence(wording),
+        until=_until(terms, wording),
         terms=terms.hash(),
         salt=salt,
     )
+
+
+def wording_of(terms: Terms) -> Wording:
+    """Return the words that `terms` are said in; terms of version 1 are in `ENGLISH`."""
+    wording = ENGLISH if terms.wording is None else WORDINGS.get(terms.wording)
+    if wording is None:
+        raise DetailsMismatchError("the wording of these terms is not known here: ask again in a wording that is")
+    if wording.language != terms.language:
+        raise DetailsMismatchError(f"these terms are worded in {wording.language}: ask in that language, or word anew")
+    return wording
 
 
 def require_rendered(terms: Terms, details: Details) -> None:
@@ -82,78 +91,30 @@ def require_rendered(terms: Terms, details: Details) -> None:
         )
 
 
-def category_words(categories: Iterable[Category]) -> str:
+def category_words(categories: Iterable[Category], wording: Wording = ENGLISH) -> str:
     """Return what people read for categories, of which there is at least one."""
-    return _listed(_CATEGORY_WORDS[category] for category in sorted(categories))
+    return wording.listed(wording.categories[category] for category in sorted(categories))
 
 
-_CATEGORY_WORDS: Final = {
-    Category.DEMOGRAPHICS: "age and sex",
-    Category.VITAL_SIGNS: "vital signs",
-    Category.LABORATORY: "laboratory results",
-    Category.CONDITIONS: "diagnoses",
-    Category.MEDICATIONS: "medicines",
-    Category.PROCEDURES: "procedures",
-    Category.IMAGING: "images",
-    Category.GENOMICS: "genetic results",
-    Category.SOCIAL_HISTORY: "social history",
-    Category.SURVEYS: "questionnaires and scores",
-    Category.ASSESSMENTS: "doctors' assessments",
-    Category.OUTCOMES: "survival",
-    Category.NOTES: "doctors' notes",
-    Category.ENCOUNTERS: "visits and stays",
-    Category.CARE_PLANS: "care plans",
-}
-
-# Not strftime's: a signed sentence must not depend on the locale of the machine that renders it.
-_MONTHS: Final = (
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-)
-
-_OPERATION_WORDS: Final = {
-    Operation.TRAIN: "teach a risk model",
-    Operation.PREDICT: "work out my own risk",
-    Operation.EXPORT: "receive a copy",
-}
+def _what(terms: Terms, wording: Wording) -> str:
+    operations = [wording.operations[operation] for operation in Operation if operation in terms.operations]
+    return wording.what.format(
+        categories=category_words(terms.categories, wording),
+        window=_window(terms.window, wording),
+        operations=wording.listed(operations),
+    )
 
 
-def _what(terms: Terms) -> str:
-    categories = category_words(terms.categories)
-    operations = _listed(_OPERATION_WORDS[operation] for operation in Operation if operation in terms.operations)
-    return f"They may use my {categories}{_window(terms.window)} to {operations}."
-
-
-def _window(window: Window) -> str:
+def _window(window: Window, wording: Wording) -> str:
     if window.start and window.end:
-        return f" from {_day(window.start)} to {_day(window.end)}"
+        return wording.between.format(start=wording.day_of(window.start), end=wording.day_of(window.end))
     if window.start:
-        return f" from {_day(window.start)} on"
+        return wording.since.format(start=wording.day_of(window.start))
     if window.end:
-        return f" up to {_day(window.end)}"
+        return wording.up_to.format(end=wording.day_of(window.end))
     return ""
 
 
-def _until(expires: datetime, *, retention: bool) -> str:
-    last_day = expires.astimezone(UTC) - timedelta(days=1)
-    kept = " The law makes them keep what they hold by then." if retention else ""
-    return f"Until {_day(last_day)}, or until I stop it.{kept}"
-
-
-def _day(day: date) -> str:
-    return f"{day.day} {_MONTHS[day.month - 1]} {day.year}"
-
-
-def _listed(words: Iterable[str]) -> str:
-    items = list(words)
-    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}"
+def _until(terms: Terms, wording: Wording) -> str:
+    last_day = terms.expires.astimezone(UTC) - timedelta(days=1)
+    return wording.until.format(day=wording.day_of(last_day)) + (wording.kept if terms.retention else "")

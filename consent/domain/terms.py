@@ -7,6 +7,9 @@ The patient signs `Details` (`consent.domain.details`), which are a pure functio
      "data_use": {"diseases": ["…"], "general_use": false, …}, "operations": ["train"],
      "categories": ["demographics", "laboratory"], "window": {"start": null, "end": "1994-01-31"},
      "expires": "2027-07-01T00:00:00Z", "language": "en", "text_hash": "<64 hex>", "retention": false}
+
+Version 2 has `"wording": "<64 hex>"` as well, the hash of the words that the sentences are made of
+(`consent.domain.wording`), and so may be in another language than English.
 """
 
 import re
@@ -24,6 +27,8 @@ SubjectId = NewType("SubjectId", str)
 """A patient's random name inside one installation: 32 lower-case hex digits, drawn at enrolment, never derived."""
 
 VERSION: Final = 1
+WORDED: Final = 2
+"""The version of terms that name their wording."""
 _MONTHS_A_YEAR: Final = 12
 _TEXT_LIMIT: Final = 200
 
@@ -111,7 +116,8 @@ class Terms:
         language: BCP 47 tag of the text that was read.
         text_hash: SHA-256 of the study's plain text that was read, 64 hex digits.
         retention: whether the patient was shown that a law obliges the study to keep what it holds.
-        version: of this form; 1.
+        version: of this form: 1, or 2 with a wording.
+        wording: SHA-256 of the wording of the sentences, 64 hex digits; None in version 1, which has but one.
     """
 
     subject: SubjectId
@@ -125,10 +131,15 @@ class Terms:
     text_hash: str
     retention: bool = False
     version: int = VERSION
+    wording: str | None = None
 
     def __post_init__(self) -> None:
-        if self.version != VERSION:
-            raise InvalidTermsError("only version 1 of the terms is known")
+        if self.version not in {VERSION, WORDED}:
+            raise InvalidTermsError("only versions 1 and 2 of the terms are known")
+        if (self.version == WORDED) != (self.wording is not None):
+            raise InvalidTermsError("terms of version 2 name the hash of their wording, and no others do")
+        if self.wording is not None and not re.fullmatch(r"[0-9a-f]{64}", self.wording):
+            raise InvalidTermsError("a wording's hash is 64 lower-case hex digits")
         if not re.fullmatch(r"[0-9a-f]{32}", self.subject):
             raise InvalidTermsError("a subject is 32 lower-case hex digits")
         if not self.operations or not self.categories:
@@ -154,6 +165,7 @@ class Terms:
             "language": self.language,
             "text_hash": self.text_hash,
             "retention": self.retention,
+            **({} if self.wording is None else {"wording": self.wording}),
         }
 
     @classmethod
@@ -164,10 +176,10 @@ class Terms:
             exact = canonical_json(terms.to_json()) == canonical_json(value)
         except (KeyError, TypeError, ValueError, InvalidDataUseError, NotCanonicalError) as error:
             raise InvalidTermsError(
-                "these are not terms of version 1: a field is missing or of the wrong kind"
+                "these are not terms of a known version: a field is missing or of the wrong kind"
             ) from error
         if not exact:
-            raise InvalidTermsError("these terms hold fields or spellings that version 1 does not have")
+            raise InvalidTermsError("these terms hold fields or spellings that their version does not have")
         return terms
 
     def hash(self) -> bytes:
@@ -201,6 +213,7 @@ def _terms(value: Mapping[str, Json]) -> Terms:
         language=_string(value["language"]),
         text_hash=_string(value["text_hash"]),
         retention=_boolean(value["retention"]),
+        wording=_string(value["wording"]) if "wording" in value else None,
     )
 
 
