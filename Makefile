@@ -10,7 +10,7 @@ SCRIPT_READY := consent/web/static/built/.ready
 export PYTHONDONTWRITEBYTECODE = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test soak check bench serve script format lock clean
+.PHONY: help demo test soak check bench serve script words format lock clean
 
 help:            ## say what each target does
 	@grep -E '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 16
@@ -38,6 +38,11 @@ serve: $(READY) $(SCRIPT_READY) ## run the demo's installation: ledger, worker, 
 	@$(BIN)/consentry serve var/demo
 
 script: $(SCRIPT_READY) ## build the patients' script, which the signing pages need
+
+words: $(READY)  ## take new words of the pages into the Spanish catalogue, to be translated there
+	@mkdir -p var
+	@$(BIN)/pybabel -q extract -F consent/web/translations/babel.cfg -k _l --no-location --project Consentry -o var/messages.pot consent/web
+	@$(BIN)/pybabel -q update -i var/messages.pot -d consent/web/translations -w 120 --ignore-obsolete --ignore-pot-creation-date
 
 format: $(READY) ## put the code into the house's shape
 	@$(BIN)/ruff check --fix .

@@ -65,7 +65,8 @@ def create_portal(room: PortalRoom) -> Flask:
     app = Flask(__name__)
     app.config["TRUSTED_HOSTS"] = [_host(room.origins.portal)]
     kinds = (SessionKind.VISITOR, SessionKind.PATIENT, SessionKind.STOPPING)
-    limiter, protect = _founded(app, room, RowSessions(room.sessions, room.clock, room.secret, PORTAL_COOKIE, kinds))
+    sessions = RowSessions(room.sessions, room.clock, room.secret, PORTAL_COOKIE, kinds)
+    limiter, protect = _founded(app, room, sessions, room.origins.signing)
     app.register_blueprint(DoorPages(room).blueprint(limiter))
     app.register_blueprint(ReceiptPages(room).blueprint(limiter, protect))
     app.register_blueprint(ErasurePages(room).blueprint())
@@ -91,7 +92,9 @@ def create_signing_app(room: PortalRoom) -> Flask:
     return app
 
 
-def _founded(app: Flask, room: PortalRoom, sessions: RowSessions) -> tuple[Limiter, CSRFProtect]:
+def _founded(
+    app: Flask, room: PortalRoom, sessions: RowSessions, onward: str | None = None
+) -> tuple[Limiter, CSRFProtect]:
     """Give an application what both have: sessions, form tokens, limits, languages, problems."""
     app.secret_key = room.secret
     app.session_interface = sessions
@@ -103,7 +106,7 @@ def _founded(app: Flask, room: PortalRoom, sessions: RowSessions) -> tuple[Limit
         "RATELIMIT_HEADERS_ENABLED": False,
     }
     protect = CSRFProtect(app)
-    speak(app)
+    speak(app, onward=onward)
     explain(app)
     translate(app)
     say_everywhere(app, room)

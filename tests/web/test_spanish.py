@@ -1,0 +1,126 @@
+"""Spanish: every word of the pages has a translation that is as plain, and people choose the language they read."""
+
+import re
+from io import BytesIO
+from typing import Final
+
+import pytest
+from babel.messages.catalog import Message
+from babel.messages.extract import extract_from_dir
+from babel.messages.pofile import read_po
+from flask import Flask, render_template_string
+
+from consent.web.words import CATALOGUES, COOKIE, read_catalogue, speak
+
+WEB: Final = CATALOGUES.parent
+SOURCE: Final = (CATALOGUES / "es" / "LC_MESSAGES" / "messages.po").read_bytes()
+SPANISH: Final = [message for message in read_po(BytesIO(SOURCE), locale="es") if message.id]
+PLACEHOLDER: Final = re.compile(r"%\(\w+\)s|\{\w+\}")
+PLAIN: Final = 80
+"""INFLESZ calls a text of 80 or more very easy: that of a primary school, up to its sixth year."""
+
+
+def forms(message: Message) -> list[tuple[str, str]]:
+    """Return each form of a message in English beside its Spanish."""
+    if isinstance(message.id, str):
+        return [(message.id, str(message.string))]
+    return list(zip(message.id, message.string or (), strict=True))
+
+
+def said() -> set[str]:
+    """Return the messages of all pages and modules, of a plural the first form."""
+    methods = [("**.py", "python"), ("**/templates/**.html", "jinja2")]
+    found = extract_from_dir(str(WEB), methods, keywords={"_": None, "_l": None, "gettext": None, "ngettext": (1, 2)})
+    return {text[0] if isinstance(text, tuple) else text for _, _, text, _, _ in found}
+
+
+def test_no_message_is_without_a_translation() -> None:
+    known = {message.id if isinstance(message.id, str) else message.id[0] for message in SPANISH}
+    assert said() - known == set()
+    assert [message.id for message in SPANISH if not all(spanish for _, spanish in forms(message))] == []
+
+
+def test_no_translation_is_fuzzy() -> None:
+    assert [message.id for message in SPANISH if message.fuzzy] == []
+
+
+def test_every_translation_has_the_placeholders_of_its_message() -> None:
+    for message in SPANISH:
+        for english, spanish in forms(message):
+            assert sorted(PLACEHOLDER.findall(spanish)) == sorted(PLACEHOLDER.findall(english)), english
+
+
+def syllables(word: str) -> int:
+    """Count a Spanish word's syllables: its vowels, less one for each diphthong; a weak vowel with an accent parts."""
+    plain = re.sub(r"[^a-záéíóúüñ]", "", word.lower()).replace("qu", "q")
+    plain = re.sub(r"gu(?=[eiéí])", "g", plain)
+    plain = re.sub(r"y$", "i", plain)
+    return max(len(re.findall(r"[iuü]?[aeoáéó][iuü]?|[íú]|[iuü]+", plain)), 1)
+
+
+def ease(texts: list[str]) -> float:
+    """Return the ease of reading Spanish, 0 (hard) to 100.
+
+    206.835 - 62.3 syllables a word - words a sentence: Szigriszt Pazos, "Sistemas predictivos de legibilidad del
+    mensaje escrito: fórmula de perspicuidad", 1993; the scale is INFLESZ, Barrio-Cantalejo et al., 2008.
+    """
+    parts = [part for text in texts for part in re.split(r"[.!?:]+(?=\s|$)", PLACEHOLDER.sub("dos", text))]
+    sentences = [words for part in parts if (words := re.findall(r"[A-Za-záéíóúüñÁÉÍÓÚÑ]+", part))]
+    words = [word for sentence in sentences for word in sentence]
+    return 206.835 - 62.3 * sum(map(syllables, words)) / len(words) - len(words) / len(sentences)
+
+
+def test_spanish_reads_as_a_text_for_primary_school() -> None:
+    texts = [spanish for message in SPANISH for _, spanish in forms(message)]
+    whole = [text for text in texts if text.endswith((".", "?"))]
+    assert ease(whole) >= PLAIN
+
+
+@pytest.mark.parametrize(("count", "word"), [(1, "que"), (2, "puede"), (2, "datos"), (3, "estudio"), (2, "día")])
+def test_syllables_are_counted_as_they_are_spoken(count: int, word: str) -> None:
+    assert syllables(word) == count
+
+
+@pytest.fixture
+def app() -> Flask:
+    app = Flask(__name__)
+    speak(app, onward="https://sign.example")
+
+    @app.get("/<path:page>")
+    def _page(page: str) -> str:
+        return render_template_string('{{ _("Sign out") }} {{ page }}', page=page)
+
+    return app
+
+
+def test_the_browsers_language_counts_until_somebody_chooses(app: Flask) -> None:
+    spanish = {"Accept-Language": "es-MX,es;q=0.9,en;q=0.5"}
+    client = app.test_client()
+    assert client.get("/a").text == "Sign out a"
+    assert client.get("/a", headers=spanish).text == "Salir a"
+    assert client.get("/a", headers={"Accept-Language": "fr"}).text == "Sign out a"
+    assert client.get("/a?lang=en", headers=spanish).text == "Sign out a"
+
+
+def test_a_choice_is_kept_in_a_cookie_and_only_a_choice(app: Flask) -> None:
+    client = app.test_client()
+    assert "Set-Cookie" not in client.get("/a").headers
+    assert "Set-Cookie" not in client.get("/a?lang=xx").headers
+    kept = client.get("/a?lang=es").headers["Set-Cookie"]
+    assert kept.startswith(f"{COOKIE}=es;")
+    assert {"Secure", "HttpOnly", "Path=/", "SameSite=Lax"} <= set(kept.split("; "))
+
+
+def test_the_public_page_keeps_nothing(app: Flask) -> None:
+    answer = app.test_client().get("/check?lang=es")
+    assert answer.text == "Salir check"
+    assert "Set-Cookie" not in answer.headers
+
+
+def test_plurals_are_chosen_as_spanish_does() -> None:
+    catalogue = read_catalogue("es")
+    one, many = "%(num)s request waits for you", "%(num)s requests wait for you"
+    assert [catalogue.ungettext(one, many, n) for n in (1, 2)] == [
+        "%(num)s petición le espera",
+        "%(num)s peticiones le esperan",
+    ]
