@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar
 from consent.domain.bounds import Bounds, InvalidBoundsError
 from consent.domain.data_use import DataUse, InvalidDataUseError
 from consent.domain.errors import ConsentError, InvalidTermsError
-from consent.domain.study import Study
+from consent.domain.study import Study, Translation
 from consent.domain.terms import Category, Operation, StudyReference, Window
 
 TEMPLATE: Final = f'''\
@@ -64,7 +64,7 @@ for_profit = false        # whether anybody earns money by it
 
 _FIELDS: Final = {
     "id", "title", "institution", "text", "operations", "required", "optional", "ethics", "protocols", "purpose",
-    "window", "bounds",
+    "window", "bounds", "translations",
 }  # fmt: skip
 _FLAGS: Final = ("health_research", "ancestry", "methods", "general_use")
 _PURPOSE: Final = {*_FLAGS, "diseases", "for_profit", "other"}
@@ -105,6 +105,7 @@ def _study(value: Mapping[str, Any], ethics: str) -> Study:
         ethics=ethics,
         bounds=_bounds(_table(value, "bounds", _BOUNDS)),
         protocols=_protocols(value),
+        translations=_translations(value),
     )
 
 
@@ -140,6 +141,19 @@ def _bounds(table: Mapping[str, Any]) -> Bounds | None:
     if set(table) != _BOUNDS:
         raise StudyFileError(f"bounds has all of {', '.join(sorted(_BOUNDS))}, or is left out")
     return Bounds.from_json(table)
+
+
+def _translations(value: Mapping[str, Any]) -> tuple[Translation, ...]:
+    """Read the study in further languages: `[translations.es]` with its title and text."""
+    tables = value.get("translations", {})
+    if not isinstance(tables, dict) or not all(isinstance(table, dict) for table in tables.values()):
+        raise StudyFileError("translations are parts of their own: begin each with its language, [translations.es]")
+    for language, table in tables.items():
+        _only(table, {"title", "text"}, f"translations.{language}")
+    return tuple(
+        Translation(language, _text(tables[language], "title"), _text(tables[language], "text").strip())
+        for language in sorted(tables)
+    )
 
 
 def _protocols(value: Mapping[str, Any]) -> frozenset[str]:

@@ -1,7 +1,8 @@
 """A study as the operator registers it: what it asks for, and what nobody may ask for."""
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, Final
 
@@ -28,6 +29,25 @@ _ETHICS_LIMIT: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
+class Translation:
+    """A study in another language than English: its title and plain text, as the operator checked them."""
+
+    language: str
+    title: str
+    text: str
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"[a-z]{2,3}", self.language) or self.language == "en":
+            raise InvalidStudyError("a translation is in another language than English, such as es")
+        _require_text(self.text)
+
+    @property
+    def text_hash(self) -> str:
+        """SHA-256 of the plain text, 64 hex digits."""
+        return sha256(self.text.encode()).hex()
+
+
+@dataclass(frozen=True, slots=True)
 class Study:
     """What a study asks for.
 
@@ -44,6 +64,7 @@ class Study:
         bounds: how good its model has to be, None where nobody said.
         protocols: which dictionaries on which cohorts it may train, by `protocol`; empty: any. Without them, whoever
             chooses cohorts can learn from two trainings what one person's record says.
+        translations: the study in further languages, by language, none twice.
     """
 
     reference: StudyReference
@@ -56,6 +77,7 @@ class Study:
     ethics: str
     bounds: Bounds | None = None
     protocols: frozenset[str] = frozenset()
+    translations: tuple[Translation, ...] = ()
 
     def __post_init__(self) -> None:
         forbidden = FORBIDDEN_USES & {use.strip().lower() for use in self.data_use.other}
@@ -63,11 +85,12 @@ class Study:
             raise StudyRefusedError(f"{min(forbidden)} is no purpose that a study can have here")
         if not self.text.strip() or not self.ethics.strip():
             raise InvalidStudyError("a study needs its plain text and its ethics reference")
-        if len(self.text) > TEXT_LIMIT or not all(line.isprintable() for line in self.text.split("\n")):
-            raise InvalidStudyError(
-                f"a study's text is at most {TEXT_LIMIT:,} printable characters in lines: "
-                "no tabs, and no marks that turn the direction of writing"
-            )
+        _require_text(self.text)
+        languages = [each.language for each in self.translations]
+        if languages != sorted(set(languages)):
+            raise InvalidStudyError("a study's translations are sorted by language, none twice")
+        for each in self.translations:
+            replace(self.reference, title=each.title)  # a title is checked there
         if len(self.ethics) > _ETHICS_LIMIT or not self.ethics.isprintable():
             raise InvalidStudyError(f"an ethics reference is one line of 1 to {_ETHICS_LIMIT} printable characters")
         if not self.operations or not self.required or self.required & self.optional:
@@ -83,14 +106,23 @@ class Study:
     @property
     def texts(self) -> frozenset[str]:
         """SHA-256 of each text that patients may have read, 64 hex digits."""
-        return frozenset({self.text_hash})
+        return frozenset({self.text_hash, *(each.text_hash for each in self.translations)})
+
+    def read_in(self, language: str) -> "Study | None":
+        """Return the study with the title and text that people read in a language; None where it is not in it."""
+        if language == "en":
+            return self
+        found = next((each for each in self.translations if each.language == language), None)
+        if found is None:
+            return None
+        return replace(self, reference=replace(self.reference, title=found.title), text=found.text)
 
     def hash(self) -> str:
         """Return the SHA-256 of the study's canonical JSON, 64 hex digits: what an approval commits to."""
         return sha256(canonical_json(self.to_json())).hex()
 
     def to_json(self) -> dict[str, Json]:
-        """Return the study as JSON values, sets sorted; the last two where it has any, so that older hashes stand."""
+        """Return the study as JSON values, sets sorted; the last three where it has any, so that older hashes stand."""
         days = {"start": self.window.start, "end": self.window.end}
         return {
             "id": self.reference.id,
@@ -105,7 +137,11 @@ class Study:
             "ethics": self.ethics,
             **({"bounds": self.bounds.to_json()} if self.bounds else {}),
             **({"protocols": sorted(self.protocols)} if self.protocols else {}),
+            **({"translations": self._translated()} if self.translations else {}),
         }
+
+    def _translated(self) -> dict[str, Json]:
+        return {each.language: {"title": each.title, "text": each.text} for each in self.translations}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Json]) -> "Study":
@@ -140,4 +176,18 @@ def _study(value: Mapping[str, Any]) -> Study:
         ethics=value["ethics"],
         bounds=Bounds.from_json(value["bounds"]) if "bounds" in value else None,
         protocols=frozenset(value.get("protocols", ())),
+        translations=_translations(value.get("translations", {})),
     )
+
+
+def _translations(value: Mapping[str, Any]) -> tuple[Translation, ...]:
+    """Read translations by language; a field that is missing or not known raises `TypeError`."""
+    return tuple(Translation(language, **value[language]) for language in sorted(value))
+
+
+def _require_text(text: str) -> None:
+    if not text.strip() or len(text) > TEXT_LIMIT or not all(line.isprintable() for line in text.split("\n")):
+        raise InvalidStudyError(
+            f"a study's text is at most {TEXT_LIMIT:,} printable characters in lines: "
+            "no tabs, and no marks that turn the direction of writing"
+        )

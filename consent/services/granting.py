@@ -214,7 +214,8 @@ class Granting:
 
     def _check_study(self, unit: Unit, terms: Terms) -> None:
         study = None if terms.study.id in self.book.closed else unit.studies.get(terms.study.id)
-        if study is None or study.reference != terms.study or study.text_hash != terms.text_hash:
+        read = study and study.read_in(terms.language)
+        if study is None or read is None or read.reference != terms.study or read.text_hash != terms.text_hash:
             raise StudyMismatchError("the terms name no study as it is registered here: take its current request")
         if not (terms.operations <= study.operations and terms.categories <= study.required | study.optional):
             raise StudyMismatchError("the terms allow more than the study asks for: take its current request")

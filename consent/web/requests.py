@@ -26,6 +26,7 @@ from consent.web.room import PortalRoom
 from consent.web.routes import Route, route
 from consent.web.session import here
 from consent.web.views import asked, ends, windows
+from consent.web.words import language
 
 QUESTIONS: Final = {"care": "no", "stop": "yes", "name": "no"}
 """The three questions and their right answers: does your care change, can you stop, does the study see your name."""
@@ -193,7 +194,9 @@ class RequestPages:
         if asked.first and not draft.get("understood"):
             abort(redirect(url_for("requests.questions" if draft.get("months") else "requests.choose", study=study)))
         try:
-            return self.room.asking.terms(here().subject, asked, choice_of(draft), self.room.clock())
+            return self.room.asking.terms(
+                here().subject, asked, choice_of(draft), self.room.clock(), language_of(draft)
+            )
         except ChoiceError:
             return abort(redirect(url_for("requests.choose", study=study)))
 
@@ -208,10 +211,15 @@ def choice_of(draft: Mapping[str, Any]) -> Choice:
         raise ChoiceError("something is left to choose: go back and choose it") from error
 
 
+def language_of(draft: Mapping[str, Any]) -> str:
+    """Return the language in which somebody chose."""
+    return str(draft.get("language", "en"))
+
+
 def _draft(study: str) -> Mapping[str, Any]:
     draft = here().get("draft", {})
     return draft if draft.get("study") == study else {}
 
 
 def _remember(study: str, **chosen: object) -> None:
-    here()["draft"] = {**_draft(study), "study": study, **chosen}
+    here()["draft"] = {**_draft(study), "study": study, "language": language(), **chosen}

@@ -36,7 +36,7 @@ from consent.web.guard import require_get
 from consent.web.one_act import act_of, as_bytes, as_object, domain_of, posted, reply, ways_in
 from consent.web.own_requests import said_of
 from consent.web.problems import Refusal
-from consent.web.requests import choice_of
+from consent.web.requests import choice_of, language_of
 from consent.web.room import PortalRoom
 from consent.web.routes import Route, route
 from consent.web.session import here
@@ -219,7 +219,7 @@ class SigningPages:
         if asked is None:
             abort(410)
         try:
-            terms = self.room.asking.terms(subject, asked, choice_of(state["draft"]), now)
+            terms = self.room.asking.terms(subject, asked, choice_of(state["draft"]), now, language_of(state["draft"]))
         except ChoiceError:
             abort(410)
         if terms.hash().hex() != state["terms"]:

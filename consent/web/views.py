@@ -11,9 +11,11 @@ from consent.domain.details import category_words
 from consent.domain.receipt import Receipt
 from consent.domain.study import Study
 from consent.domain.terms import Category, month_end_after
+from consent.domain.wording import CURRENT
 from consent.services.portal.asking import MONTHS, YEARS, Request, window_of
 from consent.services.portal.overview import Given, Status
 from consent.web.everywhere import CATEGORIES, OPERATIONS, STATUSES
+from consent.web.words import language
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,13 +109,14 @@ def ledger_word(given: Given) -> str:
 
 def asked(request: Request) -> Asked:
     """Return a request as it is shown."""
-    study = request.study
+    tongue = language()
+    study = request.study.read_in(tongue) or request.study
     operations = [str(OPERATIONS[operation]) for operation in OPERATIONS if operation in study.operations]
     return Asked(
         id=study.reference.id,
         title=study.reference.title,
         institution=study.reference.institution,
-        purpose=request.permission.sentence(),
+        purpose=request.permission.sentence(CURRENT[tongue]),
         text=study.text,
         operations=", ".join(operations),
         required=_amounts(request, study.required),
@@ -132,7 +135,11 @@ def _not_given(asked_for: Iterable[Category]) -> list[str]:
     """Return what a study cannot get: nobody's name, and the kinds of record that it does not ask for."""
     kinds = sorted(set(Category) - set(asked_for))
     names = _("Your name, your address or your number")
-    return [names, _("Records of other kinds: %(kinds)s", kinds=category_words(kinds))] if kinds else [names]
+    return (
+        [names, _("Records of other kinds: %(kinds)s", kinds=category_words(kinds, CURRENT[language()]))]
+        if kinds
+        else [names]
+    )
 
 
 def windows(study: Study, now: datetime) -> list[tuple[str, str]]:

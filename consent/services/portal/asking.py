@@ -9,7 +9,8 @@ from consent.domain.data_use import DataUse, InvalidDataUseError, permission_for
 from consent.domain.errors import ConsentError
 from consent.domain.research import kinds_of
 from consent.domain.study import Study
-from consent.domain.terms import Category, StudyReference, SubjectId, Terms, Window, month_end_after
+from consent.domain.terms import WORDED, Category, StudyReference, SubjectId, Terms, Window, month_end_after
+from consent.domain.wording import CURRENT
 from consent.ports import Store, Unit
 from consent.services.book import BookEntry, ConsentBook
 from consent.services.portal.studies import ApprovedStudies
@@ -23,7 +24,6 @@ MONTHS: Final = (6, 12, 24, 36)
 """For how many months a person can allow something; it ends with the month."""
 YEARS: Final = (1, 2, 5, 10)
 """How many years of records a person can allow, if not all."""
-LANGUAGE: Final = "en"
 
 
 class ChoiceError(ConsentError):
@@ -126,9 +126,16 @@ class Asking:
             if subject in self.book.counted and study in self.book.approved.keys() - self.book.closed:
                 unit.accounts.decline(subject, study)
 
-    def terms(self, subject: SubjectId, request: Request, choice: Choice, now: datetime) -> Terms:
-        """Return what a person would sign; raise `ChoiceError`."""
-        study = request.study
+    def terms(
+        self, subject: SubjectId, request: Request, choice: Choice, now: datetime, language: str = "en"
+    ) -> Terms:  # fmt: skip
+        """Return what a person would sign, in a language, or in English where the study is not in it.
+
+        Raises `ChoiceError`.
+        """
+        asked = request.study
+        study = (language in CURRENT and asked.read_in(language)) or asked
+        wording = CURRENT["en" if study is asked else language]
         if not study.required <= choice.categories <= study.required | study.optional:
             raise ChoiceError("the study cannot work with this choice: tick what it needs, or say no")
         if choice.months not in MONTHS or choice.years not in {None, *YEARS}:
@@ -144,8 +151,10 @@ class Asking:
             categories=choice.categories,
             window=window,
             expires=month_end_after(now, choice.months),
-            language=LANGUAGE,
+            language=wording.language,
             text_hash=study.text_hash,
+            version=WORDED,
+            wording=wording.hash,
         )
 
     def _running(self, unit: Unit, subject: SubjectId, now: datetime) -> frozenset[str]:
@@ -197,7 +206,7 @@ class Asking:
         """Say whether the person never allowed anything, or this study only under another text."""
         entries = self.book.entries(subject)
         texts = {entry.terms.text_hash for entry in entries if entry.terms.study.id == study.reference.id}
-        return not entries or (bool(texts) and study.text_hash not in texts)
+        return not entries or (bool(texts) and not study.texts & texts)
 
 
 def years_of(window: Window, today: date) -> int | None:

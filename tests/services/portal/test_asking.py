@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 
 from consent.domain.data_use import DataUse, permission_for
-from consent.domain.study import Study
+from consent.domain.details import render
+from consent.domain.study import Study, Translation
 from consent.domain.terms import Category, Operation, StudyReference, SubjectId, Terms, Window, month_end_after
+from consent.domain.wording import ENGLISH, SPANISH
 from consent.ports import Grants, Revocations
 from consent.services.portal.asking import MONTHS, YEARS, Asking, Choice, ChoiceError, Request
 from consent.services.portal.overview import Status
@@ -359,3 +361,25 @@ def test_what_ends_soon_may_be_allowed_again_with_the_earlier_answers_and_is_not
     assert not found.first
     sign(house, asking.terms(subject, found, Choice(terms.categories, None, 12), house.clock()))
     assert asking.renewable(subject, house.clock()) == {}, "it goes on"
+
+
+def chosen_in_spanish(study: Study) -> Terms:
+    """Return what somebody who reads Spanish would sign."""
+    asking = Asking.__new__(Asking)  # choosing looks at nothing that is stored
+    asked_for = Request(study, STUDY.data_use, {}, first=False)
+    return asking.terms(SubjectId("a" * 32), asked_for, Choice(ALL, None, 12), datetime(2026, 5, 1, tzinfo=UTC), "es")
+
+
+def test_a_study_that_is_in_spanish_is_asked_and_signed_in_spanish() -> None:
+    spanish = Translation("es", "¿Quién enferma?", "Leemos sus datos.")
+    study = replace(STUDY, translations=(spanish,))
+    terms = chosen_in_spanish(study)
+    assert (terms.language, terms.wording, terms.text_hash) == ("es", SPANISH.hash, spanish.text_hash)
+    assert terms.text_hash in study.texts
+    assert render(terms, bytes(32)).who.endswith("para el estudio «¿Quién enferma?».")
+    assert Study.from_json(study.to_json()) == study
+
+
+def test_a_study_that_is_not_in_spanish_is_signed_in_english_by_everyone() -> None:
+    terms = chosen_in_spanish(STUDY)
+    assert (terms.language, terms.wording, terms.text_hash) == ("en", ENGLISH.hash, STUDY.text_hash)
