@@ -84,7 +84,7 @@ def _findings(room: AuditRoom, held: Held) -> Iterator[Finding]:
     yield history
     with room.store.reading() as unit:
         yield from _log_findings(room, held, unit)
-        acts = read_acts(unit.log)
+        acts = read_acts(unit.log, judge=room.judge)
         yield from audit_acts(acts, unit.patients)
         waiting = waiting_acts(unit.outbox)
         replayed = Replayed(chain, acts, unit.log.leaves(), waiting, int(wiring.utc_now().timestamp()))

@@ -1,4 +1,6 @@
-"""Requests that only a patient, or two operators for them, can make: to be erased, and to have all that is kept.
+"""Requests that only a patient, or two operators for them, can make.
+
+They ask to be erased, to have all that is kept, or that a new enrolment key takes the place of theirs.
 
 The patient signs EIP-712 typed data with the enrolment key, in the same domain as grants:
 
@@ -31,10 +33,11 @@ class InvalidRequestError(ConsentError):
 
 
 class RequestAction(StrEnum):
-    """What a patient asks for: to be erased, or to have all of their records."""
+    """What a patient asks for: to be erased, to have all of their records, or to have a new key."""
 
     ERASE = "erase"
     ACCESS = "access"
+    REPLACE_KEY = "replace-key"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,5 @@
 """What the log says that people did. Columns that say the same are a convenience; where they differ, the log counts."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +8,8 @@ from consent.domain.entry import PERMIT, Action, PlacedEntry
 from consent.domain.terms import SubjectId
 from consent.domain.typed_data import Address
 from consent.ports import AuditLog
+from consent.services.key_history import KeyHistory, KeyJudge
+from consent.services.telling import facts_of, said
 
 COUNTED, NOT_COUNTED = "COUNTED", "NOT_COUNTED"
 """Verdicts of a person's preference to be counted; the newest stands, and who said nothing is not counted."""
@@ -18,6 +19,8 @@ COUNTING = "count"
 """The operation of an access that counts: it rests on the preference to be counted and on no consent."""
 UNDONE = frozenset({"EXPIRED_UNPUBLISHED", "REJECTED_BY_LEDGER"})
 """Verdicts of grants that were acknowledged and never came on the ledger."""
+BEARING_ON_KEYS = (Action.ENROL, Action.OPERATOR, Action.ERASE)
+"""Actions of which `KeyHistory` takes up what bears on keys."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +28,8 @@ class Acts:
     """The acts that decisions rest on.
 
     Attributes:
-        keys: each subject's enrolment key, as first logged.
+        keys: each subject's enrolment key in force.
+        history: which key of each counted from where on.
         stopped: ids of stopped consents.
         whose: the subject of each of those.
         blocked: subjects who asked to be erased.
@@ -45,6 +49,7 @@ class Acts:
     """
 
     keys: Mapping[SubjectId, Address]
+    history: KeyHistory
     stopped: frozenset[str]
     whose: Mapping[str, SubjectId]
     blocked: frozenset[SubjectId]
@@ -63,49 +68,33 @@ class Acts:
     releases: tuple[tuple[str, int], ...]
 
 
-def read_acts(log: AuditLog, *only: Action) -> Acts:
+def read_acts(log: AuditLog, *only: Action, judge: KeyJudge | None = None) -> Acts:
     """Read the log from its first entry; entries that are not JSON objects say nothing.
 
     Where some actions are named, entries of others are passed over, which is several times faster.
+    Without a `judge` no enrolment key takes the place of another.
     """
-    acts = _Reading()
+    acts = _Reading(judge)
     begins = tuple(f'{{"action":"{action.value}"'.encode() for action in only)  # RFC 8785 sorts names
     for entry in log.entries():
         acts.size = entry.index + 1
         if only and not entry.body.startswith(begins):
             continue
         if (body := said(entry)) is not None:
-            acts.take(entry.index, body)
+            acts.take(entry, body)
     return acts.read()
-
-
-def said(entry: PlacedEntry) -> Mapping[str, Any] | None:
-    """Return what an entry says, None where it is no JSON object."""
-    try:
-        body = json.loads(entry.body)
-    except (ValueError, RecursionError):
-        return None
-    return body if isinstance(body, dict) else None
-
-
-def enrolment_key(body: Mapping[str, Any]) -> Address:
-    """Return the enrolment key that an entry names, empty where it names none."""
-    try:
-        return Address(bytes.fromhex(str(_facts(body).get("key", ""))))
-    except ValueError:
-        return Address(b"")
 
 
 def approved_definition(body: Mapping[str, Any]) -> str:
     """Return the SHA-256 of the study that an entry approves, hex."""
-    return str(_facts(body).get("definition", ""))
+    return str(facts_of(body).get("definition", ""))
 
 
 class _Reading:
     """Takes one entry after the other."""
 
-    def __init__(self) -> None:
-        self.keys: dict[SubjectId, Address] = {}
+    def __init__(self, judge: KeyJudge | None) -> None:
+        self.history = KeyHistory(judge)
         self.whose: dict[str, SubjectId] = {}
         self.blocked: set[SubjectId] = set()
         self.shredded: set[SubjectId] = set()
@@ -122,8 +111,11 @@ class _Reading:
         self.closed: set[str] = set()
         self.releases: list[tuple[str, int]] = []
 
-    def take(self, index: int, body: Mapping[str, Any]) -> None:
+    def take(self, entry: PlacedEntry, body: Mapping[str, Any]) -> None:
         """Take up what one entry says."""
+        index = entry.index
+        if body.get("action") in BEARING_ON_KEYS:
+            self.history.take(entry, body)
         action, verdict = body.get("action"), str(body.get("verdict", ""))
         subject, consent = SubjectId(str(body.get("subject", ""))), str(body.get("consent", ""))
         if action == Action.GRANT:
@@ -137,14 +129,12 @@ class _Reading:
                 self.ignored.append(index)
         elif action == Action.PREFER and verdict in {COUNTED, NOT_COUNTED}:
             (self.counted.add if verdict == COUNTED else self.counted.discard)(subject)
-        elif (action, verdict) == (Action.ENROL, "KEY"):
-            self.keys.setdefault(subject, enrolment_key(body))
         elif action == Action.KEYS:
-            self._turned(_facts(body).get("marks"))
+            self._turned(facts_of(body).get("marks"))
         elif action == Action.ERASE:
             self._erase(subject, verdict)
         else:
-            self._study(action, verdict, str(body.get("study", "")), _facts(body))
+            self._study(action, verdict, str(body.get("study", "")), facts_of(body))
 
     def _grant(self, index: int, consent: str, verdict: str) -> None:
         if verdict in UNDONE:
@@ -177,7 +167,8 @@ class _Reading:
     def read(self) -> Acts:
         """Return all that was taken up."""
         return Acts(
-            keys=self.keys,
+            keys=self.history.everyones(),
+            history=self.history,
             stopped=frozenset(self.whose),
             whose=self.whose,
             blocked=frozenset(self.blocked),
@@ -195,8 +186,3 @@ class _Reading:
             closed=frozenset(self.closed),
             releases=tuple(self.releases),
         )
-
-
-def _facts(body: Mapping[str, Any]) -> Mapping[str, Any]:
-    facts = body.get("facts")
-    return facts if isinstance(facts, dict) else {}

@@ -179,8 +179,11 @@ def audit_known_checkpoint(log: AuditLog, note: str, origin: str, public_key: by
 def audit_acts(acts: Acts, patients: Patients) -> Iterator[Finding]:
     """Check the database against the log's acts: no key was put in quietly, no stop or block was read past."""
     differing = [p.subject for p in patients.everyone() if p.enrolment != acts.keys.get(p.subject)]
-    seen = f"{len(acts.keys):,} enrolment keys, each as it was logged first"
-    yield Finding("log.enrolments", not differing, f"{len(differing)} differ" if differing else seen)
+    ignored = acts.history.ignored
+    seen = f"{len(acts.keys):,} enrolment keys, each as it was logged"
+    forged = f"entry {ignored[0]} changes a key that nobody may change so" if ignored else seen
+    wrong = f"{len(differing)} differ" if differing else forged
+    yield Finding("log.enrolments", not differing and not ignored, wrong)
     seen = f"no read was permitted after any of {len(acts.stopped):,} stops and {len(acts.blocked):,} erasures"
     late = f"entry {acts.ignored[0]} permits a read of what was stopped or not to be counted" if acts.ignored else seen
     yield Finding("log.stops_obeyed", not acts.ignored, late)

@@ -11,12 +11,14 @@ from consent.domain.request_file import Authorisation, OperatorApprovals, Patien
 from consent.domain.subject_request import InvalidRequestError, RequestAction, SubjectRequest, untimely
 from consent.domain.typed_data import Address, SigningDomain
 from consent.ports import AuditLog, Recovery, Unit
-from consent.services.acts import enrolment_key, said
+from consent.services.key_history import OPERATORS_NEEDED, KeyHistory, KeyJudge
 from consent.services.operators import KeyVerifier, Register
+from consent.services.telling import said
 
-OPERATORS_NEEDED: Final = 2
 _ENROL: Final = b'{"action":"enrol"'
-"""How the entry of an enrolment begins (RFC 8785 sorts names)."""
+_ERASE: Final = b'{"action":"erase"'
+_OPERATOR: Final = b'{"action":"operator"'
+"""How the entries begin that bear on who may ask (RFC 8785 sorts names)."""
 
 
 class NotAuthorisedError(ConsentError):
@@ -51,18 +53,22 @@ class _Heard:
 
 @dataclass(frozen=True, slots=True)
 class Authorising:
-    """Judges requests to the installation whose log is `origin`; its patients sign in `domain`."""
+    """Judges requests to the installation whose log is `origin`; its patients sign in `domain`.
+
+    Without `log_key`, the log's public key (32 bytes), no enrolment key takes the place of a person's first.
+    """
 
     origin: str
     domain: SigningDomain
     recover: Recovery
     verify: KeyVerifier
+    log_key: bytes | None = None
 
     def require(self, unit: Unit, request: SubjectRequest, authorisation: Authorisation, now: datetime) -> Authorised:
         """Return who authorised the request; raise `NotAuthorisedError`.
 
         Call it in the transaction that writes the entry, with the facts that it returns: that uses the nonce up.
-        Enrolment keys and operators are those of the log, whatever a column says.
+        Enrolment keys in force and operators are those of the log, whatever a column says.
         """
         heard = self._heard(unit.log, request)
         refusal = self._untimely(request, heard, now) or self._unsigned(request, authorisation, heard)
@@ -103,17 +109,23 @@ class Authorising:
 
     def _heard(self, log: AuditLog, request: SubjectRequest, last: int | None = None) -> _Heard:
         """Read the log once; no text in canonical JSON can look like the member that names a nonce."""
-        heard = _Heard(Register(self.origin, self.verify))
+        heard, keys = _Heard(Register(self.origin, self.verify)), KeyHistory(self.judge())
         nonce, subject = f'"nonce":"{request.nonce}"'.encode(), f'"subject":"{request.subject}"'.encode()
         for entry in log.entries(0, last):
             heard.register.take(entry)
             heard.used = heard.used or nonce in entry.body
             if entry.body.startswith(_ENROL) and subject in entry.body:
                 heard.known = True
-                body = said(entry) or {}
-                if body.get("verdict") == "KEY" and heard.key is None:
-                    heard.key = enrolment_key(body)
+            if entry.body.startswith(_OPERATOR) or (entry.body.startswith((_ENROL, _ERASE)) and subject in entry.body):
+                keys.take(entry)
+        heard.key = keys.newest(request.subject)
         return heard
+
+    def judge(self) -> KeyJudge | None:
+        """Return what changes of keys are held against, None where the log's key is not known."""
+        if self.log_key is None:
+            return None
+        return KeyJudge(self.origin, self.log_key, self.domain, self.recover, self.verify)
 
 
 def _authorised(request: SubjectRequest, authorisation: Authorisation) -> Authorised:

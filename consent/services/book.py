@@ -13,14 +13,16 @@ from typing import Any, Final
 
 from consent.domain.decision import Consent, KnownGrant
 from consent.domain.details import render
-from consent.domain.entry import PERMIT, Action
+from consent.domain.entry import PERMIT, Action, PlacedEntry
 from consent.domain.grant import AddressCertificate, Grant
 from consent.domain.hashing import Json, canonical_json
 from consent.domain.terms import SubjectId, Terms
 from consent.domain.typed_data import Address, SigningDomain
 from consent.ports import Key, Recovery, StoredConsent, Unit
-from consent.services.acts import CLOSED, COUNTED, NOT_COUNTED, UNDONE, Acts, approved_definition, enrolment_key, said
+from consent.services.acts import BEARING_ON_KEYS, CLOSED, COUNTED, NOT_COUNTED, UNDONE, Acts, approved_definition
+from consent.services.key_history import KeyHistory
 from consent.services.projection import Standing, Standings
+from consent.services.telling import said
 from vault import DecryptionError, KeyDamagedError, KeyNotFoundError, Part, Vault
 
 LABEL = "consent"
@@ -88,17 +90,19 @@ class BookEntry:
 
 @dataclass(slots=True)
 class ConsentBook:
-    """All consents by subject; `recover` and `domain` check signatures, `enrolments` are the subjects' keys.
+    """All consents by subject; `recover` and `domain` check signatures, `enrolments` are the keys in force.
 
-    `buried` are those of the blocked whose identifiers have tombstones. `undone` are the ids of consents of which the
-    log says that they never came on the ledger. `counted` are those who allow being counted and asked, `approved` the
-    SHA-256 of each study's definition as approved, hex, `closed` the studies that were closed. `granted_at` and
-    `stopped_at` are the indices of the entries that tell of a consent's beginning and of its end.
+    `history` says which key counted from which entry on. `buried` are those of the blocked whose identifiers have
+    tombstones. `undone` are the ids of consents of which the log says that they never came on the ledger. `counted` are
+    those who allow being counted and asked, `approved` the SHA-256 of each study's definition as approved, hex,
+    `closed` the studies that were closed. `granted_at` and `stopped_at` are the indices of the entries that tell of a
+    consent's beginning and of its end.
     """
 
     domain: SigningDomain
     recover: Recovery
     vault: Vault
+    history: KeyHistory = field(default_factory=KeyHistory)
     enrolments: dict[SubjectId, Address] = field(default_factory=dict)
     blocked: set[SubjectId] = field(default_factory=set)
     buried: set[SubjectId] = field(default_factory=set)
@@ -123,13 +127,15 @@ class ConsentBook:
         does not open is left out and kept in `unreadable`: it permits nothing, and everybody else's go on.
         """
         self._read = acts.size
+        self.history = acts.history.copied()
         self.blocked |= acts.blocked
         self.buried |= acts.buried
         self.undone |= acts.undone
         self.counted |= acts.counted
         self.approved |= acts.approved
         self.closed |= acts.closed
-        self.granted_at |= {consent: index for index, consent in acts.consents.items()}
+        first = {consent: index for index, consent in sorted(acts.consents.items(), reverse=True)}
+        self.granted_at = first | self.granted_at
         self.stopped_at |= acts.stops
         for patient in unit.patients.everyone():
             if patient.enrolment is not None and acts.keys.get(patient.subject) == patient.enrolment:
@@ -150,19 +156,22 @@ class ConsentBook:
         for entry in unit.log.entries(read):
             read = entry.index + 1
             if not entry.body.startswith(_READ):
-                self._take(entry.index, said(entry) or {}, granted, stopped)
+                self._take(entry, said(entry) or {}, granted, stopped)
         self._stop(stopped)
         unknown = [consent_id for consent_id in granted if consent_id not in self._subjects]
         new = [consent for consent in unit.consents.of_ids(unknown) if consent.subject not in self.blocked]
         self._open([replace(consent, stopped=consent.stopped or consent.id in stopped) for consent in new])
         self._read = read  # last: what could not be taken up is read again, above all a stop
 
-    def _take(self, index: int, body: Mapping[str, Any], granted: list[str], stopped: set[str]) -> None:
+    def _take(self, entry: PlacedEntry, body: Mapping[str, Any], granted: list[str], stopped: set[str]) -> None:
+        index = entry.index
+        if body.get("action") in BEARING_ON_KEYS:
+            self._take_key(entry, body)
         action, verdict, subject = body.get("action"), body.get("verdict"), SubjectId(str(body.get("subject", "")))
         consent = str(body.get("consent", ""))
         if (action, verdict) == (Action.GRANT, PERMIT):
             granted.append(consent)
-            self.granted_at[consent] = index
+            self.granted_at.setdefault(consent, index)
         elif action == Action.GRANT and verdict in UNDONE:
             self.undone.add(consent)
         elif (action, verdict) == (Action.STOP, "STOPPED"):
@@ -174,12 +183,18 @@ class ConsentBook:
             self.closed.add(str(body.get("study", "")))
         elif action == Action.APPROVE:
             self.approved[str(body.get("study", ""))] = approved_definition(body)
-        elif (action, verdict) == (Action.ENROL, "KEY"):
-            self.enrolments.setdefault(subject, enrolment_key(body))
         elif (action, verdict) == (Action.ERASE, "BLOCKED"):
             self.forget(subject)
         elif (action, verdict) == (Action.ERASE, "EPOCH_TURNED"):
             self.buried.add(subject)
+
+    def _take_key(self, entry: PlacedEntry, body: Mapping[str, Any]) -> None:
+        subject = SubjectId(str(body.get("subject", "")))
+        before = self.history.newest(subject)
+        self.history.take(entry, body)
+        key = self.history.newest(subject)
+        if key is not None and key != before:
+            self.enrolments[subject] = key
 
     def _open(self, stored: Sequence[StoredConsent]) -> None:
         for consent, signed in zip(stored, self.opened(stored), strict=True):
@@ -217,7 +232,7 @@ class ConsentBook:
             terms=signed.terms,
             commitment=grant.commitment,
             patient=signed.patient,
-            certified=truly_signed and self.certifies(stored.subject, signed.patient, signed.certificate),
+            certified=truly_signed and self._certified_then(stored, signed),
             entry_key=signed.entry_key,
             stopped=stored.stopped,
         )
@@ -232,10 +247,23 @@ class ConsentBook:
         self._keys.append((entry.patient, entry.commitment))
 
     def certifies(self, subject: SubjectId, patient: Address, certificate: bytes) -> bool:
-        """Say whether the subject's enrolment key signed for this address."""
-        digest = AddressCertificate(subject, patient, certificate).digest(self.domain)
-        signer = self.recover(digest, certificate)
+        """Say whether the subject's enrolment key in force signed for this address."""
+        signer = self._certifier(subject, patient, certificate)
         return signer is not None and signer == self.enrolments.get(subject)
+
+    def _certified_then(self, stored: StoredConsent, signed: SignedConsent) -> bool:
+        """Say whether the key certified it that was in force as the consent was logged; a key that came later is none.
+
+        Whose column names another key than the log has no key at all, as `load` says.
+        """
+        index = self.granted_at.get(stored.id)
+        if index is None or stored.subject not in self.enrolments:
+            return False
+        signer = self._certifier(stored.subject, signed.patient, signed.certificate)
+        return signer is not None and signer == self.history.at(stored.subject, index)
+
+    def _certifier(self, subject: SubjectId, patient: Address, certificate: bytes) -> Address | None:
+        return self.recover(AddressCertificate(subject, patient, certificate).digest(self.domain), certificate)
 
     def entries(self, subject: SubjectId) -> tuple[BookEntry, ...]:
         """Return a subject's consents."""

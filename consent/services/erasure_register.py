@@ -8,7 +8,7 @@ from consent.domain.entry import Action
 from consent.domain.erasure import KEYLESS, Erasure, ErasureState, Hold, Step
 from consent.domain.terms import SubjectId
 from consent.ports import StopList, Unit
-from consent.services.acts import said
+from consent.services.telling import said
 
 _READ: Final = b'{"action":"read"'
 _STATES: Final = {state.value: state for state in ErasureState}

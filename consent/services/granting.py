@@ -19,10 +19,10 @@ from consent.domain.stop_list import Mark, MarkKind
 from consent.domain.terms import SubjectId, Terms
 from consent.domain.typed_data import Address
 from consent.ports import Errand, OutboxItem, StopList, Store, StoredConsent, Unit
-from consent.services.acts import said
 from consent.services.book import LABEL, REVOCATION_LABEL, BookEntry, ConsentBook, SignedConsent
 from consent.services.log import Log
 from consent.services.outbox import OpenOutbox, Outbox
+from consent.services.telling import said
 from vault import Part, Vault
 
 PUBLISH_MARGIN_SECONDS: Final = 3600

@@ -15,8 +15,8 @@ from consent.domain.operator_change import ChangeAction, OperatorChange
 from consent.domain.request_file import OperatorApprovals
 from consent.domain.subject_request import InvalidRequestError, untimely
 from consent.ports import AuditLog, Store
-from consent.services.acts import said
 from consent.services.log import Log
+from consent.services.telling import said
 
 KeyVerifier = Callable[[bytes, bytes, bytes], bool]
 """`verify(public_key, message, signature)`: whether an Ed25519 key of 32 bytes signed the message."""

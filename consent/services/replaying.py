@@ -17,6 +17,7 @@ from consent.domain.stop_list import MarkKind, StopListError, StopState
 from consent.domain.terms import SubjectId
 from consent.ports import StopList, Store, Unit
 from consent.services.acts import Acts, read_acts
+from consent.services.key_history import KeyJudge
 from consent.services.log import Log
 from consent.services.outbox import require_renewal
 from vault import Vault
@@ -55,6 +56,7 @@ class Replaying:
     log: Log
     stops: StopList
     clock: Callable[[], datetime]
+    judge: KeyJudge | None = None
 
     def run(self) -> tuple[Replayed, Acts]:
         """Do again whatever is missing, in one transaction; nothing is written where nothing is.
@@ -63,13 +65,13 @@ class Replaying:
         log, `LogForkError`.
         """
         with self.store.reading() as unit:
-            acts, state = read_acts(unit.log), self.stops.state()
+            acts, state = read_acts(unit.log, judge=self.judge), self.stops.state()
             whole = self.log.archive.size() <= unit.log.size()
             if whole and not self._missing(unit, acts, state):
                 return Replayed(), acts
         with self.store.begin() as unit:
             entries = self.log.take_back(unit)
-            acts, state = read_acts(unit.log), self.stops.state()
+            acts, state = read_acts(unit.log, judge=self.judge), self.stops.state()
             return self._replay(unit, acts, state, entries), acts
 
     def _missing(self, unit: Unit, acts: Acts, state: StopState) -> bool:
@@ -128,7 +130,12 @@ class Replaying:
             self.log.append(unit, [self._entry(Action.ERASE, ErasureState.KEY_DELETED, subject, facts=facts)])
 
     def _lost_keys(self, unit: Unit, acts: Acts) -> set[SubjectId]:
-        return {p.subject for p in unit.patients.everyone() if p.enrolment is None and p.subject in acts.keys}
+        """Return whose column names no key, or one that another took the place of; any other was put in quietly."""
+        return {
+            p.subject
+            for p in unit.patients.everyone()
+            if p.subject in acts.keys and (p.enrolment is None or p.enrolment in acts.history.of(p.subject)[:-1])
+        }
 
     def _entry(
         self, action: Action, verdict: str, subject: SubjectId, consent: str = "", facts: dict[str, Json] | None = None

@@ -13,6 +13,7 @@ from consent.adapters.sql import SqlStore, open_records
 from consent.domain.identity import Identity
 from consent.domain.typed_data import Address
 from consent.ports import Ledger
+from consent.services.key_history import KeyJudge
 from consent.settings import FILES, Databases, SettingsError
 from consent.wiring.places import InstallationError, Places, is_absent, read_deployment, read_identity
 
@@ -39,6 +40,11 @@ class AuditRoom:
     def verify(self, message: bytes, signature: bytes) -> bool:
         """Say whether the log key signed a message."""
         return verifies(self.public_key, message, signature)
+
+    @property
+    def judge(self) -> KeyJudge:
+        """What changes of patients' keys are held against."""
+        return KeyJudge(self.origin, self.public_key, self.identity.domain, recover, verifies)
 
     def recover(self, digest: bytes, signature: bytes) -> Address | None:
         """Return who signed a digest with a compact signature."""

@@ -23,6 +23,7 @@ from consent.services.erasure import Erasures
 from consent.services.erasure_register import ErasureRegister
 from consent.services.evidence import EvidenceRoom
 from consent.services.granting import Granting
+from consent.services.key_history import KeyJudge
 from consent.services.log import Log
 from consent.services.notices import Noticing
 from consent.services.operators import Operators
@@ -89,7 +90,8 @@ def opened_parts(settings: Settings, clock: Clock, stack: ExitStack) -> Parts:
     keys = KeyTree.open(keys_engine, root, settings.replicas, identity.tenant)
     store, vault = SqlStore(records), Vault(identity.tenant, keys)
     log = Log(identity.origin, log_key, LogArchiveFile(places.log_archive))
-    replayed, acts = Replaying(store, vault, log, stops, clock).run()
+    judge = KeyJudge(log.origin, log_key.public_key, identity.domain, recover, verifies)
+    replayed, acts = Replaying(store, vault, log, stops, clock, judge).run()
     return Parts(places, store, keys, vault, log, stops, identity.domain, replayed, acts)
 
 
@@ -118,7 +120,7 @@ def services_of(
     granting = Granting(store, vault, book, log, outbox, stops, settings.publication_window)
     training = Training(store, vault, book, projection, parts.domain, log, clock, settings.max_staleness, follow)
     evidence = EvidenceRoom(store, vault)
-    authorising = Authorising(log.origin, parts.domain, recover, verifies)
+    authorising = Authorising(log.origin, parts.domain, recover, verifies, log.signer.public_key)
     register = ErasureRegister(stops)
     noticing = Noticing(store, vault, book, projection, keys.epoch_seal, keys.installation_key(NOTICES))
     identifier_key = keys.installation_key(IDENTIFIERS)

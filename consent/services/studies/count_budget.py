@@ -17,8 +17,8 @@ from consent.domain.entry import Action, Entry
 from consent.domain.errors import ConsentError
 from consent.domain.hashing import Json
 from consent.ports import Unit
-from consent.services.acts import said
 from consent.services.log import Log
+from consent.services.telling import said
 
 DISCLOSED: Final = "DISCLOSED"
 _COUNT: Final = b'{"action":"count"'

@@ -6,7 +6,7 @@ from consent.domain.entry import Action
 from consent.domain.hashing import sha256
 from consent.domain.manifest import Manifest
 from consent.ports import AuditLog, StoredRelease
-from consent.services.acts import said
+from consent.services.telling import said
 
 _BEGIN = f'{{"action":"{Action.TRAIN.value}"'.encode()
 """How the entry of a training begins (RFC 8785 sorts names)."""

@@ -7,7 +7,7 @@ from consent.domain.entry import Action, PlacedEntry
 from consent.domain.hashing import canonical_json
 from consent.domain.terms import Operation, SubjectId
 from consent.ports import AuditLog
-from consent.services.acts import said
+from consent.services.telling import said
 
 _AT_ONCE: Final = 1000
 

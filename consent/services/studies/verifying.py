@@ -18,7 +18,7 @@ from consent.domain.manifest import Manifest, Opening
 from consent.domain.study import Study
 from consent.domain.terms import SubjectId
 from consent.ports import Ledger, StoredRelease
-from consent.services.acts import read_acts, said
+from consent.services.acts import read_acts
 from consent.services.auditing import Evidence, Finding, Verifier, audit_chain, audit_envelope, audit_release
 from consent.services.evidence import EvidenceRoom
 from consent.services.studies.approved import approved_study
@@ -26,6 +26,7 @@ from consent.services.studies.departures import Members, members
 from consent.services.studies.reading import RowsRead
 from consent.services.studies.retraining import access_of, cohort_of
 from consent.services.studies.training import OPENING_LABEL, Training
+from consent.services.telling import said
 from vault import Part
 
 
