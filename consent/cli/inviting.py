@@ -9,20 +9,23 @@ from flask import Flask, render_template
 from rich.console import Console
 
 from consent import wiring
+from consent.cli.operators import read_request
 from consent.cli.stops import person_of
 from consent.services.portal.enrolling import CODE_SECONDS
 from consent.settings import Settings, SettingsError, WebSettings
 from vault.files import write_new
 
 
-def run(home: Path, subject: str, identifier: str, letter: Path | None) -> None:
+def run(home: Path, subject: str, identifier: str, letter: Path | None, request: Path | None) -> None:
     """Print the code on standard output, and what to do with it on standard error; write the letter where asked."""
     if letter and letter.exists():
         raise SettingsError("there is a letter already: name a new file")
     web, now = WebSettings.read(), wiring.utc_now()
     with wiring.opened(Settings.read(home)) as installation:
-        person = person_of(installation, subject, identifier)
-        code = wiring.enrolling(installation, web).invite(person, now)
+        if request:
+            code = wiring.new_keys(installation, web).invite(read_request(request), now)
+        else:
+            code = wiring.enrolling(installation, web).invite(person_of(installation, subject, identifier), now)
     last = now + timedelta(seconds=CODE_SECONDS)
     sys.stdout.write(f"{code}\n")
     if letter:

@@ -87,7 +87,7 @@ def identify(
 @app.command()
 def request(
     home: Home,
-    action: Annotated[str, typer.Argument(help="erase or access.")],
+    action: Annotated[str, typer.Argument(help="erase, access or replace-key.")],
     subject: Subject = "",
     identifier: Identifier = "",
 ) -> None:
@@ -96,7 +96,7 @@ def request(
     from consent.domain.subject_request import RequestAction
 
     if action not in set(RequestAction):
-        raise typer.BadParameter("a request is to erase or for access")
+        raise typer.BadParameter("a request is to erase, for access, or to replace-key")
     run(home, RequestAction(action), subject, identifier)
 
 
@@ -177,11 +177,19 @@ def invite(
     subject: Subject = "",
     identifier: Identifier = "",
     letter: Annotated[Path | None, typer.Option(help="Write a letter to print, with the code to scan.")] = None,
+    request: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="An approved request to replace-key, of somebody who lost all."),
+    ] = None,
 ) -> None:
-    """Give one person a code with which they enrol in the portal, once; it takes the place of an earlier one."""
+    """Give one person a code with which they enrol in the portal, once; it takes the place of an earlier one.
+
+    With a request that two operators approved, it makes a new key for somebody who lost theirs: it counts three days
+    later, unless the old key says no.
+    """
     from consent.cli.inviting import run
 
-    run(home, subject, identifier, letter)
+    run(home, subject, identifier, letter, request)
 
 
 @app.command()

@@ -46,6 +46,7 @@ from consent.ports.projection import (
     Projection,
     ProjectionHead,
 )
+from consent.ports.replacements import Replacements
 from consent.ports.reports import Reports, StoredReport
 from consent.ports.stop_list import StopList
 from consent.ports.store import (
@@ -113,6 +114,7 @@ __all__ = [
     "ProjectionHead",
     "Recovery",
     "Registration",
+    "Replacements",
     "Reports",
     "Revocations",
     "Role",

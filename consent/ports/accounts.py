@@ -154,6 +154,15 @@ class Accounts(Protocol):
     def contact(self, subject: SubjectId) -> bytes | None:
         """Return a subject's sealed address, None where none is kept."""
 
+    def drop_slot(self, slot: bytes) -> None:
+        """Delete a slot."""
+
+    def drop_passkey(self, credential: bytes) -> None:
+        """Delete a passkey."""
+
+    def drop_ways(self, subject: SubjectId) -> None:
+        """Delete a subject's slots, passkeys and invitation."""
+
     def by_contact(self, mac: bytes) -> Sequence[SubjectId]:
         """Return whose address this is; a family may share one."""
 

@@ -15,6 +15,7 @@ from consent.ports.log_sieve import EVERYTHING, Sieve
 from consent.ports.notices import Notices
 from consent.ports.outbox import ModelActs, OutboxRows, Transactions
 from consent.ports.projection import Projection
+from consent.ports.replacements import Replacements
 from consent.ports.reports import Reports
 from consent.ports.wishes import Wishes
 
@@ -279,6 +280,10 @@ class Unit(Protocol):
     @property
     def wishes(self) -> Wishes:
         """What people wish to be asked."""
+
+    @property
+    def replacements(self) -> Replacements:
+        """New keys that wait."""
 
 
 class Store(Protocol):

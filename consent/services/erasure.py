@@ -231,6 +231,7 @@ class Erasures:
         unit.accounts.forget(subject)
         unit.wishes.drop(subject)
         unit.reports.drop(subject)
+        unit.replacements.drop(subject)
         unit.sessions.end_all(subject)
         self.vault.shred(unit.connection, [subject])
         self._note(unit, subject, ErasureState.KEY_DELETED, erasure.by, epoch=self.vault.keys.epoch)

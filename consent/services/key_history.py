@@ -115,6 +115,11 @@ class KeyHistory:
         """Return a person's keys, the first one first."""
         return tuple([key for _, key in self._keys.get(subject, ())])
 
+    def is_anyones(self, key: Address) -> bool:
+        """Say whether a key is, was or waits to be somebody's."""
+        here = any(key == one for keys in self._keys.values() for _, one in keys)
+        return here or any(key == waiting.key for waiting in self.asked.values())
+
     def everyones(self) -> dict[SubjectId, Address]:
         """Return everybody's key in force."""
         return {subject: keys[-1][1] for subject, keys in self._keys.items()}

@@ -121,6 +121,7 @@ class Replaying:
         unit.accounts.forget(subject)
         unit.wishes.drop(subject)
         unit.reports.drop(subject)
+        unit.replacements.drop(subject)
         unit.sessions.end_all(subject)
         self.vault.shred(unit.connection, [subject])
         if subject in acts.buried:

@@ -13,6 +13,7 @@ from consent.services.portal.activity import Activity
 from consent.services.portal.asking import Asking
 from consent.services.portal.enrolling import Enrolling
 from consent.services.portal.erasing import Erasing
+from consent.services.portal.new_keys import NewKeys
 from consent.services.portal.overview import Overview
 from consent.services.portal.own_records import OwnView
 from consent.services.portal.own_risk import OwnRisk
@@ -61,6 +62,7 @@ class PortalRoom:
     overview: Overview
     asking: Asking
     enrolling: Enrolling
+    new_keys: NewKeys
     signing_in: SigningIn
     sessions: BrowserSessions
     granting: Granting

@@ -233,8 +233,12 @@ class SigningPages:
         return {name: getattr(details, name) for name in ("who", "what", "why", "until")}
 
     def _enrolled(self, act: Mapping[str, Any], wallet: NewWallet) -> ResponseReturnValue:
-        invitation = bytes.fromhex(act["state"]["invitation"])
-        subject = self.room.enrolling.enrol(invitation, wallet, bytes.fromhex(act["challenge"]), self.room.clock())
+        invitation, challenge = bytes.fromhex(act["state"]["invitation"]), bytes.fromhex(act["challenge"])
+        if self.room.new_keys.replaces(invitation, self.room.clock()):
+            self.room.new_keys.ask_invited(invitation, wallet, challenge, self.room.clock())
+            here().ended = True  # nobody is signed in: the old key has three days to say no
+            return reply({"next": f"{self.room.origins.portal}/new-key-waits"})
+        subject = self.room.enrolling.enrol(invitation, wallet, challenge, self.room.clock())
         return self._signed_in(act, subject, new=True)
 
     def _signed_in(self, act: Mapping[str, Any], subject: SubjectId, *, new: bool) -> ResponseReturnValue:

@@ -19,7 +19,7 @@ from consent.wiring.places import (
     read_identity,
     write_private,
 )
-from consent.wiring.portal import enrolling, portal_room, posting, reporting
+from consent.wiring.portal import enrolling, new_keys, portal_room, posting, reporting
 from consent.wiring.rooms import (
     Installation,
     LedgerRoom,
@@ -41,6 +41,7 @@ __all__ = [
     "enrolling",
     "is_absent",
     "make_folders",
+    "new_keys",
     "occupied",
     "opened",
     "opened_chain",

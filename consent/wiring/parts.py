@@ -28,6 +28,7 @@ from consent.services.log import Log
 from consent.services.notices import Noticing
 from consent.services.operators import Operators
 from consent.services.outbox import Outbox
+from consent.services.portal.key_turning import KeyTurning
 from consent.services.preferences import Preferences
 from consent.services.projection import LedgerProjection, ProjectionSeal
 from consent.services.records import Records
@@ -184,4 +185,6 @@ def services_of(
         "noticing": noticing,
         "epochs": Epochs(store, keys, log, register, stops, clock, settings.epoch_every, backups),
         "evidence": evidence,
+        "authorising": authorising,
+        "key_turning": KeyTurning(store, vault, book, log, clock),
     }

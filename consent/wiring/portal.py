@@ -15,6 +15,7 @@ from consent.services.portal.activity import Activity
 from consent.services.portal.asking import Asking
 from consent.services.portal.enrolling import Enrolling
 from consent.services.portal.erasing import Erasing
+from consent.services.portal.new_keys import NewKeys
 from consent.services.portal.overview import Overview
 from consent.services.portal.own_records import OwnView
 from consent.services.portal.own_risk import OwnRisk
@@ -55,6 +56,7 @@ def portal_room(
         asking=Asking(store, installation.vault, book, installation.projection, studies, wishing),
         enrolling=enrolling(installation, web),
         signing_in=SigningIn(store, book, passkeys, log, installation.vault, keys.installation_key(CONTACTS)),
+        new_keys=new_keys(installation, web),
         sessions=BrowserSessions(store),
         granting=installation.granting,
         preferences=installation.preferences,
@@ -79,7 +81,7 @@ def portal_room(
 
 
 def enrolling(installation: Installation, web: WebSettings) -> Enrolling:
-    """Return what issues and takes invitations."""
+    """Return what issues and takes invitations for a first key."""
     passkeys = WebAuthn(web.signing_host, web.signing)
     return Enrolling(
         installation.store,
@@ -103,6 +105,12 @@ def posting(installation: Installation, web: WebSettings, clock: Clock = utc_now
         return None
     letters = Letters(web.portal, web.telephone)
     return Posting(installation.store, installation.vault, installation.noticing, post, letters)
+
+
+def new_keys(installation: Installation, web: WebSettings) -> NewKeys:
+    """Return what takes up requests for a new key in the place of an old one."""
+    here = installation
+    return NewKeys(here.store, here.vault, here.book, here.log, here.authorising, enrolling(here, web))
 
 
 def _post(web: WebSettings, places: Places, clock: Clock) -> Post | None:

@@ -23,6 +23,7 @@ from consent.domain.typed_data import SigningDomain
 from consent.ports import Ledger
 from consent.services.access import OwnRecords
 from consent.services.anchoring import Anchoring, require_continued
+from consent.services.authorising import Authorising
 from consent.services.book import ConsentBook
 from consent.services.epochs import Epochs
 from consent.services.erasure import Erasures
@@ -33,6 +34,7 @@ from consent.services.log import Log
 from consent.services.notices import Noticing
 from consent.services.operators import Operators
 from consent.services.outbox import Outbox, require_renewal
+from consent.services.portal.key_turning import KeyTurning
 from consent.services.preferences import Preferences
 from consent.services.projection import LedgerProjection, ProjectionSeal
 from consent.services.records import Records
@@ -102,6 +104,8 @@ class Installation:
     noticing: Noticing
     epochs: Epochs
     evidence: EvidenceRoom
+    authorising: Authorising
+    key_turning: KeyTurning
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,12 +118,14 @@ class LedgerRoom(Installation):
     anchoring: Anchoring
 
     def keep_house(self) -> int:
-        """Turn the epoch when that is due and take erasures as far as they go; return how many steps those were.
+        """Turn the epoch when that is due, take erasures as far as they go, let new keys count that waited.
+
+        Returns how many steps those were.
 
         A turn waits, an hour at most, for the last letter to somebody whose key was deleted: its address dies with it.
         What could not be destroyed of an earlier epoch is destroyed now, or raises `EpochNotDestroyedError` again.
         """
-        steps = self.erasures.step(self.anchored)
+        steps = self.erasures.step(self.anchored) + self.key_turning.step()
         if self.epochs.due() and not self.noticing.keeps_epoch(self.erasures.clock()):
             self.epochs.turn()
         elif not self.epochs.settle():

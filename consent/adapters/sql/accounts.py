@@ -64,6 +64,19 @@ class SqlAccounts:
         query = select(slots).where(slots.c.subject == subject).order_by(slots.c.id)
         return [StoredSlot(**row._mapping) for row in self.connection.execute(query)]  # noqa: SLF001  # public API
 
+    def drop_slot(self, slot: bytes) -> None:
+        """Delete a slot."""
+        self.connection.execute(delete(slots).where(slots.c.id == slot))
+
+    def drop_passkey(self, credential: bytes) -> None:
+        """Delete a passkey."""
+        self.connection.execute(delete(credentials).where(credentials.c.credential == credential))
+
+    def drop_ways(self, subject: SubjectId) -> None:
+        """Delete a subject's slots, passkeys and invitation."""
+        for table in (invitations, credentials, slots):
+            self.connection.execute(delete(table).where(table.c.subject == subject))
+
     def set_contact(self, subject: SubjectId, mac: bytes | None, sealed: bytes | None = None) -> None:
         """Store the keyed HMAC of a subject's address, and the sealed address; without an HMAC delete both."""
         if mac is None:

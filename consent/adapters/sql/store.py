@@ -15,6 +15,7 @@ from consent.adapters.sql.log import SqlAuditLog
 from consent.adapters.sql.notices import SqlNotices
 from consent.adapters.sql.outbox import SqlModelActs, SqlOutboxRows, SqlTransactions
 from consent.adapters.sql.projection import SqlProjection
+from consent.adapters.sql.replacements import SqlReplacements
 from consent.adapters.sql.reports import SqlReports
 from consent.adapters.sql.sessions import SqlSessions
 from consent.adapters.sql.studies import SqlStudies
@@ -91,6 +92,11 @@ class SqlUnit:
     def notices(self) -> SqlNotices:
         """Letters that wait."""
         return SqlNotices(self.connection)
+
+    @cached_property
+    def replacements(self) -> SqlReplacements:
+        """New keys that wait."""
+        return SqlReplacements(self.connection)
 
     @cached_property
     def wishes(self) -> SqlWishes:

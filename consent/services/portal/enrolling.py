@@ -112,7 +112,6 @@ class Enrolling:
 
         Raises `EnrolmentError`.
         """
-        code = secrets.randbits(_CODE_BITS)
         with self.store.begin() as unit:
             self.book.follow(unit)
             patient = unit.patients.get(subject)
@@ -120,8 +119,12 @@ class Enrolling:
                 raise EnrolmentError("nobody such is enrolled here, or they asked to be erased: check who it is")
             if subject in self.book.enrolments:
                 raise EnrolmentError("this person has a key already: they sign in with it or with the recovery code")
-            expires = int(now.timestamp()) + CODE_SECONDS
-            unit.accounts.invite(Invitation(_digest(code), subject, expires))
+            return self.code_within(unit, subject, now)
+
+    def code_within(self, unit: Unit, subject: SubjectId, now: datetime) -> str:
+        """Return a new code in a transaction that says why there may be one; an earlier one does not count any more."""
+        code = secrets.randbits(_CODE_BITS)
+        unit.accounts.invite(Invitation(_digest(code), subject, int(now.timestamp()) + CODE_SECONDS))
         return crockford.written(code, CODE_CHARACTERS)
 
     def is_enrolled(self, subject: SubjectId) -> bool:
@@ -149,31 +152,26 @@ class Enrolling:
             return None
         with self.store.reading() as unit:
             self.book.follow(unit)
-            return None if self._invited(unit, digest, now) is None else digest
+            return None if self.invited_within(unit, digest, now) is None else digest
 
     def enrol(self, code: bytes, wallet: NewWallet, challenge: bytes, now: datetime) -> SubjectId:
         """Store a wallet's slots and passkey and the enrolment key, and use the code up; return whose it is.
 
         `code` is its digest. Raises `EnrolmentError` or `InvalidPasskeyError`, having stored nothing.
         """
-        _require_two_ways(wallet)
-        self._require_held(wallet, challenge)
-        checked = None if wallet.passkey is None else self.passkeys.created(wallet.passkey, challenge)
-        opened = [slot.id for slot in wallet.slots if slot.kind == "passkey"]
-        if checked and opened not in ([], [sha256(checked.credential).hex()]):
-            raise EnrolmentError("the key on this phone is another one than the one made: start again")
+        checked = self.checked(wallet, challenge)
         with self.store.begin() as unit:
             self.book.follow(unit)
-            subject = self._invited(unit, code, now)
+            subject = self.invited_within(unit, code, now)
             if subject is None:
                 raise EnrolmentError("this code was used, or is too old: ask the hospital for a new one")
-            self._require_nobodys(unit, wallet, checked)
+            self.require_nobodys(unit, wallet, checked)
             try:
                 self.records.enrol_keys_within(unit, {subject: wallet.enrolment}, now)
             except EnrolmentKeyError as error:
                 raise EnrolmentError("there is a key for you already: sign in with it") from error
             unit.accounts.uninvite(subject)
-            unit.accounts.add_slots(self._sealed(subject, wallet.slots))
+            unit.accounts.add_slots(sealed_slots(self.vault, subject, wallet.slots))
             if checked:
                 unit.accounts.add_passkey(Passkey(checked.credential, subject, checked.public_key, checked.count))
         with self.store.reading() as unit:
@@ -183,7 +181,7 @@ class Enrolling:
     def keep(self, subject: SubjectId, slots: Sequence[Slot]) -> None:
         """Store more ways into the wallet of somebody who has one."""
         with self.store.begin() as unit:
-            unit.accounts.add_slots(self._sealed(subject, slots))
+            unit.accounts.add_slots(sealed_slots(self.vault, subject, slots))
 
     def slots(self, subject: SubjectId) -> list[Slot]:
         """Return a person's slots; raises the vault's errors where keys cannot be had."""
@@ -198,37 +196,55 @@ class Enrolling:
             enrolment = None if stored is None else self.book.enrolments.get(stored.subject)
             return None if stored is None or enrolment is None else (self._opened(stored), enrolment)
 
-    def _invited(self, unit: Unit, digest: bytes, now: datetime) -> SubjectId | None:
+    def checked(self, wallet: NewWallet, challenge: bytes) -> CheckedPasskey | None:
+        """Return the passkey of a new wallet that is whole and whose key signed the challenge.
+
+        Raises `EnrolmentError` or `InvalidPasskeyError`.
+        """
+        _require_two_ways(wallet)
+        self._require_held(wallet, challenge)
+        checked = None if wallet.passkey is None else self.passkeys.created(wallet.passkey, challenge)
+        opened = [slot.id for slot in wallet.slots if slot.kind == "passkey"]
+        if checked and opened not in ([], [sha256(checked.credential).hex()]):
+            raise EnrolmentError("the key on this phone is another one than the one made: start again")
+        return checked
+
+    def invited_within(self, unit: Unit, digest: bytes, now: datetime) -> SubjectId | None:
+        """Return whom a code lets make a key, by its digest: a first one, or another one where operators invited."""
         found = unit.accounts.invitation(digest)
         if found is None or found.expires <= int(now.timestamp()):
             return None
-        taken = found.subject in self.book.enrolments or found.subject in self.book.blocked
-        return None if taken else found.subject
+        invited = self.book.history.is_invited(found.subject, int(now.timestamp())) is not None
+        taken = found.subject in self.book.enrolments and not invited
+        return None if taken or found.subject in self.book.blocked else found.subject
 
     def _require_held(self, wallet: NewWallet, challenge: bytes) -> None:
         digest = SignIn(self.origin, challenge).digest(self.book.domain)
         if self.book.recover(digest, wallet.signature) != wallet.enrolment:
             raise EnrolmentError("the new key did not sign: load the page anew and try once more")
 
-    def _require_nobodys(self, unit: Unit, wallet: NewWallet, checked: CheckedPasskey | None) -> None:
-        taken = wallet.enrolment in self.book.enrolments.values()
+    def require_nobodys(self, unit: Unit, wallet: NewWallet, checked: CheckedPasskey | None) -> None:
+        """Raise `EnrolmentError` where a key, a slot or a passkey is or was somebody's."""
+        taken = self.book.history.is_anyones(wallet.enrolment)
         taken = taken or any(unit.accounts.slot(bytes.fromhex(slot.id)) for slot in wallet.slots)
         if taken or (checked and unit.accounts.passkey(checked.credential)):
             raise EnrolmentError("this key is somebody's already: load the page anew and make another")
 
-    def _sealed(self, subject: SubjectId, slots: Sequence[Slot]) -> list[StoredSlot]:
-        ids = [bytes.fromhex(slot.id) for slot in slots]
-        contents = [json.dumps(slot.to_json()).encode() for slot in slots]
-        parts = [Part(subject, content, slot) for content, slot in zip(contents, ids, strict=True)]
-        sealed = self.vault.seal_all(SLOT_LABEL, parts)
-        return [
-            StoredSlot(slot_id, subject, slot.kind, content)
-            for slot_id, slot, content in zip(ids, slots, sealed, strict=True)
-        ]
-
     def _opened(self, stored: StoredSlot) -> Slot:
         [opened] = self.vault.unseal_all(SLOT_LABEL, [Part(stored.subject, stored.sealed, stored.id)])
         return Slot.from_json(json.loads(opened))
+
+
+def sealed_slots(vault: Vault, subject: SubjectId, slots: Sequence[Slot]) -> list[StoredSlot]:
+    """Seal a person's slots as they are stored."""
+    ids = [bytes.fromhex(slot.id) for slot in slots]
+    contents = [json.dumps(slot.to_json()).encode() for slot in slots]
+    parts = [Part(subject, content, slot) for content, slot in zip(contents, ids, strict=True)]
+    sealed = vault.seal_all(SLOT_LABEL, parts)
+    return [
+        StoredSlot(slot_id, subject, slot.kind, content)
+        for slot_id, slot, content in zip(ids, slots, sealed, strict=True)
+    ]
 
 
 def _digest(code: int) -> bytes:
