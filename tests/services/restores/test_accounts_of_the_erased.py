@@ -145,7 +145,7 @@ def test_no_backup_tells_who_was_signed_in_and_what_they_were_choosing_and_none_
         old = shutil.copyfile(settled.records, home.parent / "of-an-earlier-version.sqlite")
     with closing(sqlite3.connect(old)) as backup, backup:
         [session] = [row for row in rows["sessions"] if staying in row]
-        backup.execute("INSERT INTO sessions VALUES (?, ?, ?, ?, ?, ?)", session)
+        backup.execute("INSERT INTO sessions VALUES (?, ?, ?, ?, ?, ?, ?)", session)
     restored(home, old)
     with House.opened(home, template.wallets) as house:
         assert Portal.of(house).rows()["sessions"] == []
