@@ -21,13 +21,13 @@ from consent.domain.stop_list import Mark, MarkKind
 from consent.domain.subject_request import RequestAction
 from consent.domain.terms import SubjectId
 from consent.ports import StopList, Store, Unit
-from consent.services.acts import said
 from consent.services.authorising import Authorising, subject_request
 from consent.services.book import ConsentBook
 from consent.services.erasure_register import ErasureRegister
 from consent.services.granting import Granting
 from consent.services.log import Log
 from consent.services.outbox import Outbox
+from consent.services.telling import said
 from vault import Vault
 
 ATTESTED: Final = (

@@ -19,10 +19,10 @@ from consent.domain.entry import PERMIT, Action
 from consent.domain.hashing import Json, canonical_json
 from consent.domain.terms import SubjectId
 from consent.ports import Store, StoredNotice, Unit
-from consent.services.acts import said
 from consent.services.book import BookEntry, ConsentBook
 from consent.services.contacts import Contact, contact_of
 from consent.services.projection import LedgerProjection
+from consent.services.telling import said
 from vault import DecryptionError, EpochSeal, Vault, VaultError
 
 FAREWELL_SECONDS: Final = 3600

@@ -60,6 +60,7 @@ def create(settings: Settings, clock: Clock = utc_now) -> None:
     _make_databases(places, root, settings.replicas, tenant)
     identity = Identity(tenant, log_key.public_key.hex(), domain.chain_id, domain.contract.hex())
     StopFile.create(places.stops, identity.origin, log_key, int(clock().timestamp()))
+    write_private(places.rows_adopted, b"rows that let somebody in carry a MAC\n")
     write_private(places.public, json.dumps(identity.to_json(), indent=2).encode())
 
 

@@ -12,7 +12,9 @@ from consent.adapters.fhir import supersedes
 from consent.adapters.log_archive import LogArchiveFile
 from consent.adapters.signing import LogKey, recover, verifies
 from consent.adapters.sql import SqlStore
+from consent.adapters.sql.row_macs import RowMacs
 from consent.adapters.stop_file import StopFile
+from consent.domain.entry import Action, Entry
 from consent.domain.typed_data import SigningDomain
 from consent.services.access import OwnRecords
 from consent.services.acts import Acts
@@ -49,12 +51,17 @@ from consent.settings import Settings
 from consent.wiring.clock import Clock
 from consent.wiring.making import both_databases
 from consent.wiring.occupancy import occupied
-from consent.wiring.places import InstallationError, Places, is_absent, read_identity
+from consent.wiring.places import InstallationError, Places, is_absent, read_identity, write_private
 from vault import KeyTree, PassphraseFile, Vault
 
 IDENTIFIERS: Final = "identifiers"
 NOTICES: Final = "notices"
 PROJECTION: Final = "projection"
+ROWS: Final = "rows"
+
+
+_ENROL: Final = b'{"action":"enrol"'
+_ADOPTED: Final = b'"verdict":"ROWS_ADOPTED"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +96,28 @@ def opened_parts(settings: Settings, clock: Clock, stack: ExitStack) -> Parts:
     stops = StopFile(places.stops, identity.origin, log_key.public_key, log_key.sign)
     stops.state()
     keys = KeyTree.open(keys_engine, root, settings.replicas, identity.tenant)
-    store, vault = SqlStore(records), Vault(identity.tenant, keys)
+    store, vault = SqlStore(records, RowMacs(keys.installation_key(ROWS))), Vault(identity.tenant, keys)
     log = Log(identity.origin, log_key, LogArchiveFile(places.log_archive))
     judge = KeyJudge(log.origin, log_key.public_key, identity.domain, recover, verifies)
     replayed, acts = Replaying(store, vault, log, stops, clock, judge).run()
+    _adopt_rows(places, store, log, clock)
     return Parts(places, store, keys, vault, log, stops, identity.domain, replayed, acts)
+
+
+def _adopt_rows(places: Places, store: SqlStore, log: Log, clock: Clock) -> None:
+    """Give rows of an earlier version their MACs, once: the log says so, and a file says that it was done.
+
+    Whoever writes to the database reaches neither the file nor what is signed of the log.
+    """
+    if places.rows_adopted.exists():
+        return
+    with store.begin() as unit:
+        done = any(entry.body.startswith(_ENROL) and _ADOPTED in entry.body for entry in unit.log.entries())
+        rows = 0 if done else store.macs.adopt(unit.connection)
+        if rows:
+            told = Entry(int(clock().timestamp()), "operator", Action.ENROL, "ROWS_ADOPTED", facts={"rows": rows})
+            log.append(unit, [told])
+    write_private(places.rows_adopted, b"rows that let somebody in carry a MAC\n")
 
 
 def book_of(parts: Parts) -> ConsentBook:

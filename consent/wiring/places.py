@@ -84,6 +84,11 @@ class Places:
         return self.operator / "chain-keys.next.json"
 
     @property
+    def rows_adopted(self) -> Path:
+        """Says that rows of an earlier version were given their MACs, so that none is ever again."""
+        return self.operator / "rows-adopted"
+
+    @property
     def log_key(self) -> Path:
         """The log's signing key, under the passphrase."""
         return self.operator / "log-key"

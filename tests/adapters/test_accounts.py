@@ -18,6 +18,7 @@ from consent.adapters.sql.account_tables import (
     slots,
     tickets,
 )
+from consent.adapters.sql.row_macs import RowMacs
 from consent.domain.errors import RecordsUnavailableError
 from consent.domain.terms import SubjectId
 from consent.ports import Invitation, Passkey, StoredSession, StoredSlot, StoredTicket
@@ -33,7 +34,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SqlStore]:
     place = fresh_database() if request.param == "postgresql" else tmp_path / "records.sqlite"
     engine = open_records(place)
     migrations.upgrade(engine, "records")
-    yield SqlStore(engine)
+    yield SqlStore(engine, RowMacs(bytes(32)))
     engine.dispose()
 
 

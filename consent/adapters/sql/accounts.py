@@ -1,11 +1,12 @@
 """What patients sign in with, in SQL."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from sqlalchemy import Connection, delete, insert, select, update
 
 from consent.adapters.sql.account_tables import contacts, credentials, declines, invitations, slots
+from consent.adapters.sql.row_macs import RowMacs
 from consent.adapters.sql.upserts import insert_or_change, insert_or_leave
 from consent.domain.terms import SubjectId
 from consent.ports import Invitation, Passkey, StoredSlot
@@ -16,16 +17,18 @@ class SqlAccounts:
     """`Accounts` on one transaction."""
 
     connection: Connection
+    macs: RowMacs
 
     def invite(self, invitation: Invitation) -> None:
         """Store an invitation in the place of the subject's earlier one."""
         self.uninvite(invitation.subject)
-        self.connection.execute(insert(invitations), asdict(invitation))
+        self.connection.execute(insert(invitations), self.macs.sealed(invitations, asdict(invitation)))
 
     def invitation(self, digest: bytes) -> Invitation | None:
         """Return an invitation, however old."""
-        row = self.connection.execute(select(invitations).where(invitations.c.digest == digest)).one_or_none()
-        return None if row is None else Invitation(**row._mapping)  # noqa: SLF001  # public API
+        query = select(invitations).where(invitations.c.digest == digest)
+        found = self.macs.checked(invitations, self.connection.execute(query).mappings().one_or_none())
+        return None if found is None else Invitation(**found)
 
     def uninvite(self, subject: SubjectId) -> None:
         """Delete a subject's invitation."""
@@ -33,21 +36,26 @@ class SqlAccounts:
 
     def add_passkey(self, passkey: Passkey) -> None:
         """Store a passkey."""
-        self.connection.execute(insert(credentials), asdict(passkey))
+        self.connection.execute(insert(credentials), self.macs.sealed(credentials, asdict(passkey)))
 
     def passkey(self, credential: bytes) -> Passkey | None:
         """Return a passkey by its credential's id."""
-        row = self.connection.execute(select(credentials).where(credentials.c.credential == credential)).one_or_none()
-        return None if row is None else Passkey(**row._mapping)  # noqa: SLF001  # public API
+        query = select(credentials).where(credentials.c.credential == credential)
+        found = self.macs.checked(credentials, self.connection.execute(query).mappings().one_or_none())
+        return None if found is None else Passkey(**found)
 
     def passkeys(self, subject: SubjectId) -> Sequence[Passkey]:
         """Return a subject's passkeys."""
         query = select(credentials).where(credentials.c.subject == subject).order_by(credentials.c.credential)
-        return [Passkey(**row._mapping) for row in self.connection.execute(query)]  # noqa: SLF001  # public API
+        rows = [self.macs.checked(credentials, row) for row in self.connection.execute(query).mappings()]
+        return [Passkey(**row) for row in rows if row is not None]
 
     def count_passkey(self, credential: bytes, count: int) -> None:
         """Store how often a passkey has signed."""
-        self.connection.execute(update(credentials).where(credentials.c.credential == credential).values(count=count))
+        if (known := self.passkey(credential)) is None:
+            return
+        row = self.macs.sealed(credentials, asdict(replace(known, count=count)))
+        self.connection.execute(update(credentials).where(credentials.c.credential == credential).values(row))
 
     def add_slots(self, new: Sequence[StoredSlot]) -> None:
         """Store slots."""
@@ -82,8 +90,8 @@ class SqlAccounts:
         if mac is None:
             self.connection.execute(delete(contacts).where(contacts.c.subject == subject))
         else:
-            row = {"subject": subject, "mac": mac, "sealed": sealed}
-            insert_or_change(self.connection, contacts, [row], ("mac", "sealed"))
+            row = self.macs.sealed(contacts, {"subject": subject, "mac": mac}) | {"sealed": sealed}
+            insert_or_change(self.connection, contacts, [row], ("mac", "sealed", "seal"))
 
     def contact(self, subject: SubjectId) -> bytes | None:
         """Return a subject's sealed address."""
@@ -91,8 +99,9 @@ class SqlAccounts:
 
     def by_contact(self, mac: bytes) -> Sequence[SubjectId]:
         """Return whose address this is."""
-        query = select(contacts.c.subject).where(contacts.c.mac == mac).order_by(contacts.c.subject)
-        return [SubjectId(subject) for subject in self.connection.scalars(query)]
+        query = select(contacts).where(contacts.c.mac == mac).order_by(contacts.c.subject)
+        rows = [self.macs.checked(contacts, row) for row in self.connection.execute(query).mappings()]
+        return [SubjectId(row["subject"]) for row in rows if row is not None]
 
     def decline(self, subject: SubjectId, study: str) -> None:
         """Store that a subject said no to a study."""

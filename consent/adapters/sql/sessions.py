@@ -1,10 +1,11 @@
 """Sessions and tickets, in SQL."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from sqlalchemy import Connection, delete, insert, select
 
 from consent.adapters.sql.account_tables import sessions, tickets
+from consent.adapters.sql.row_macs import RowMacs
 from consent.adapters.sql.upserts import insert_or_change
 from consent.domain.terms import SubjectId
 from consent.ports import StoredSession, StoredTicket
@@ -15,15 +16,20 @@ class SqlSessions:
     """`Sessions` on one transaction."""
 
     connection: Connection
+    macs: RowMacs
 
     def get(self, digest: bytes) -> StoredSession | None:
         """Return a session, however old."""
-        row = self.connection.execute(select(sessions).where(sessions.c.digest == digest)).one_or_none()
-        return None if row is None else StoredSession(**row._mapping)  # noqa: SLF001  # public API
+        row = self.connection.execute(select(sessions).where(sessions.c.digest == digest)).mappings().one_or_none()
+        found = self.macs.checked(sessions, row)
+        return None if found is None else StoredSession(**found)
 
     def put(self, session: StoredSession) -> None:
         """Store a session, in the place of an earlier state of it."""
-        insert_or_change(self.connection, sessions, [asdict(session)], ("kind", "subject", "expires", "state"))
+        known = self.get(session.digest)
+        kept = session if known is None else replace(session, created=known.created)
+        row = self.macs.sealed(sessions, asdict(kept))
+        insert_or_change(self.connection, sessions, [row], ("kind", "subject", "expires", "state", "mac"))
 
     def end(self, digest: bytes) -> None:
         """Delete a session and the tickets that it asked for."""
@@ -37,15 +43,16 @@ class SqlSessions:
 
     def add_ticket(self, ticket: StoredTicket) -> None:
         """Store a ticket."""
-        self.connection.execute(insert(tickets), asdict(ticket))
+        self.connection.execute(insert(tickets), self.macs.sealed(tickets, asdict(ticket)))
 
     def take_ticket(self, digest: bytes) -> StoredTicket | None:
         """Return a ticket and delete it."""
-        row = self.connection.execute(select(tickets).where(tickets.c.digest == digest)).one_or_none()
+        row = self.connection.execute(select(tickets).where(tickets.c.digest == digest)).mappings().one_or_none()
         if row is None:
             return None
         self.connection.execute(delete(tickets).where(tickets.c.digest == digest))
-        return StoredTicket(**row._mapping)  # noqa: SLF001  # public API
+        found = self.macs.checked(tickets, row)
+        return None if found is None else StoredTicket(**found)
 
     def clear(self, now: int) -> None:
         """Delete what has expired."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from sqlalchemy import Connection, Engine
@@ -17,6 +17,7 @@ from consent.adapters.sql.outbox import SqlModelActs, SqlOutboxRows, SqlTransact
 from consent.adapters.sql.projection import SqlProjection
 from consent.adapters.sql.replacements import SqlReplacements
 from consent.adapters.sql.reports import SqlReports
+from consent.adapters.sql.row_macs import RowMacs
 from consent.adapters.sql.sessions import SqlSessions
 from consent.adapters.sql.studies import SqlStudies
 from consent.adapters.sql.wishes import SqlWishes
@@ -27,6 +28,7 @@ class SqlUnit:
     """One transaction; each property is a port's adapter on its connection."""
 
     connection: Connection
+    macs: RowMacs = field(default_factory=RowMacs)
 
     @cached_property
     def patients(self) -> SqlPatients:
@@ -76,12 +78,12 @@ class SqlUnit:
     @cached_property
     def sessions(self) -> SqlSessions:
         """Who is signed in."""
-        return SqlSessions(self.connection)
+        return SqlSessions(self.connection, self.macs)
 
     @cached_property
     def accounts(self) -> SqlAccounts:
         """What people sign in with."""
-        return SqlAccounts(self.connection)
+        return SqlAccounts(self.connection, self.macs)
 
     @cached_property
     def reports(self) -> SqlReports:
@@ -106,17 +108,18 @@ class SqlUnit:
 
 @dataclass(frozen=True)
 class SqlStore:
-    """The records database behind the `Store` port."""
+    """The records database behind the `Store` port; without a key for `macs` nobody's sign-in is read or written."""
 
     engine: Engine
+    macs: RowMacs = field(default_factory=RowMacs)
 
     def begin(self) -> AbstractContextManager[SqlUnit]:
         """Open a transaction that writes; it holds the only write lock from its first statement on."""
-        return _unit(engines.writing(self.engine))
+        return _unit(engines.writing(self.engine), self.macs)
 
     def reading(self) -> AbstractContextManager[SqlUnit]:
         """Open a transaction that sees one state of the database throughout."""
-        return _unit(engines.reading(self.engine))
+        return _unit(engines.reading(self.engine), self.macs)
 
     def forget_order(self) -> None:
         """Write SQLite's write-ahead log back and empty it; who is in the way is not waited for, a failure is none."""
@@ -124,6 +127,6 @@ class SqlStore:
 
 
 @contextmanager
-def _unit(transaction: AbstractContextManager[Connection]) -> Iterator[SqlUnit]:
+def _unit(transaction: AbstractContextManager[Connection], macs: RowMacs) -> Iterator[SqlUnit]:
     with transaction as connection:
-        yield SqlUnit(connection)
+        yield SqlUnit(connection, macs)

@@ -14,9 +14,9 @@ from typing import Any, Final
 from consent.domain.entry import PERMIT, Action, PlacedEntry
 from consent.domain.terms import Category, SubjectId
 from consent.ports import EVERYTHING, Sieve, Store, Unit
-from consent.services.acts import said
 from consent.services.book import ConsentBook
 from consent.services.portal.studies import ApprovedStudies
+from consent.services.telling import said
 
 
 class LineKind(StrEnum):

@@ -18,10 +18,10 @@ from consent.domain.receipt import Receipt
 from consent.domain.request_file import RequestFile
 from consent.domain.terms import Operation, SubjectId
 from consent.ports import Store
-from consent.services.acts import said
 from consent.services.book import ConsentBook
 from consent.services.epochs import Epochs
 from consent.services.erasure import Erasures, NoErasureError
+from consent.services.telling import said
 
 _PLACE: Final = re.compile(r"([0-9a-f]{32})-([0-9a-f]{64})")
 MARGIN: Final = timedelta(days=1)

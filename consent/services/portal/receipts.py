@@ -17,9 +17,9 @@ from consent.domain.note import unverified_text
 from consent.domain.receipt import InvalidReceiptError, Receipt
 from consent.domain.terms import SubjectId
 from consent.ports import Store, Unit
-from consent.services.acts import said
 from consent.services.book import BookEntry, ConsentBook
 from consent.services.granting import Granting
+from consent.services.telling import said
 
 _RECEIPTED: Final = {(Action.GRANT.value, PERMIT), (Action.STOP.value, "STOPPED")}
 _STATES: Final = {"grant": {PERMIT}, "stop": {"STOPPED"}, "erase": {"BLOCKED", "FINAL"}}

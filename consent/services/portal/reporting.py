@@ -15,9 +15,9 @@ from consent.domain.errors import ConsentError
 from consent.domain.hashing import Json
 from consent.domain.terms import SubjectId
 from consent.ports import Store, StoredReport, Unit
-from consent.services.acts import said
 from consent.services.book import ConsentBook
 from consent.services.log import Log
+from consent.services.telling import said
 from vault import Vault
 
 CHARACTERS: Final = 8
