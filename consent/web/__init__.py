@@ -22,6 +22,7 @@ from consent.web.everywhere import say_everywhere
 from consent.web.headers import secure
 from consent.web.health import health_pages
 from consent.web.home import HomePages
+from consent.web.keys import KeyPages
 from consent.web.own_requests import OwnRequestPages
 from consent.web.problems import explain, translate
 from consent.web.receipts import ReceiptPages
@@ -76,6 +77,7 @@ def create_portal(room: PortalRoom) -> Flask:
     app.register_blueprint(ActivityPages(room).blueprint())
     app.register_blueprint(WishPages(room).blueprint())
     app.register_blueprint(RiskPages(room).blueprint())
+    app.register_blueprint(KeyPages(room).blueprint())
     secure(app, form_targets=[room.origins.signing], scripts=True)
     return app
 

@@ -80,6 +80,7 @@ class HomePages:
             total=running.total,
             count=running.using,
             trouble=TROUBLE if self.room.overview.trouble(now) else None,
+            new_key=self.room.new_keys.waiting(here().subject),
             requests=self.room.asking.waiting(here().subject, now),
         )
 

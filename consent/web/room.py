@@ -15,6 +15,7 @@ from consent.services.portal.enrolling import Enrolling
 from consent.services.portal.erasing import Erasing
 from consent.services.portal.new_keys import NewKeys
 from consent.services.portal.overview import Overview
+from consent.services.portal.own_keys import OwnKeys
 from consent.services.portal.own_records import OwnView
 from consent.services.portal.own_risk import OwnRisk
 from consent.services.portal.receipts import Receipts
@@ -63,6 +64,7 @@ class PortalRoom:
     asking: Asking
     enrolling: Enrolling
     new_keys: NewKeys
+    own_keys: OwnKeys
     signing_in: SigningIn
     sessions: BrowserSessions
     granting: Granting

@@ -17,6 +17,7 @@ from consent.services.portal.enrolling import Enrolling
 from consent.services.portal.erasing import Erasing
 from consent.services.portal.new_keys import NewKeys
 from consent.services.portal.overview import Overview
+from consent.services.portal.own_keys import OwnKeys
 from consent.services.portal.own_records import OwnView
 from consent.services.portal.own_risk import OwnRisk
 from consent.services.portal.receipts import Receipts
@@ -57,6 +58,7 @@ def portal_room(
         enrolling=enrolling(installation, web),
         signing_in=SigningIn(store, book, passkeys, log, installation.vault, keys.installation_key(CONTACTS)),
         new_keys=new_keys(installation, web),
+        own_keys=OwnKeys(store, installation.log),
         sessions=BrowserSessions(store),
         granting=installation.granting,
         preferences=installation.preferences,
