@@ -159,6 +159,13 @@ def test_an_account_that_is_switched_while_the_page_is_open_sends_nothing(
     assert (sent_to(seen, "/sign"), grants(hospital, subject)) == (0, 0)
 
 
+def test_an_account_that_nobody_came_with_does_not_sign_in(hospital: Hospital, page: Page) -> None:
+    app_for(hospital, page)
+    signing_in(page, hospital)
+    page.get_by_role("button", name="Use your app").click()
+    said(page, "We do not know this account")
+
+
 CHEATS = {
     "signs with another key": {"signs_with": KeyApp(1).key},
     "names an account of another": {"shown": KeyApp(1).address},

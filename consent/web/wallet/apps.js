@@ -91,7 +91,7 @@ function requireUnswitched(app) {
 }
 
 function chosen() {
-  const radio = document.querySelector('#app-list input:checked');
+  const radio = document.querySelector("#app-list input:checked");
   if (!radio) throw new MistakeError(apps.length ? "app-unchosen" : "app-none");
   return apps[Number(radio.dataset.place)];
 }
@@ -99,7 +99,7 @@ function chosen() {
 /** One app is no choice; with a second one nobody chose yet. */
 function selectTheOnlyOne() {
   const radios = document.querySelectorAll("#app-list input");
-  if (radios.length === 1) radios[0].checked = true;
+  if (radios.length <= 2) for (const radio of radios) radio.checked = radios.length === 1;
 }
 
 function option(app, place) {

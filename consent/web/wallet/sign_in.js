@@ -11,7 +11,7 @@ import { isOffered, signedIn } from "./passkey.js";
 import { rememberedSlot } from "./remembered.js";
 import { RefusedError, post } from "./requests.js";
 
-const FORBIDDEN = 403;
+const REFUSED = 422;
 
 async function useKey() {
   const credential = await signedIn(await post("/sign-in/options", {}));
@@ -31,7 +31,7 @@ async function useApp() {
   try {
     await goOn("/sign-in/key", { signature });
   } catch (error) {
-    throw error instanceof RefusedError && error.status === FORBIDDEN ? new MistakeError("app-unknown") : error;
+    throw error instanceof RefusedError && error.status === REFUSED ? new MistakeError("app-unknown") : error;
   }
 }
 
