@@ -41,8 +41,8 @@ script: $(SCRIPT_READY) ## build the patients' script, which the signing pages n
 
 words: $(READY)  ## take new words of the pages into the Spanish catalogue, to be translated there
 	@mkdir -p var
-	@$(BIN)/pybabel -q extract -F consent/web/translations/babel.cfg -k _l --no-location --project Consentry -o var/messages.pot consent/web
-	@$(BIN)/pybabel -q update -i var/messages.pot -d consent/web/translations -w 120 --ignore-obsolete --ignore-pot-creation-date
+	@$(BIN)/pybabel -q extract -F consent/web/translations/babel.cfg -k _l --no-location --sort-output --project Consentry -o var/messages.pot consent/web
+	@$(BIN)/pybabel -q update -i var/messages.pot -d consent/web/translations -w 120 --ignore-obsolete --ignore-pot-creation-date --no-fuzzy-matching
 
 format: $(READY) ## put the code into the house's shape
 	@$(BIN)/ruff check --fix .
