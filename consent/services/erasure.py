@@ -94,7 +94,7 @@ class Erasures:
             self._note(unit, subject, ErasureState.REQUESTED, authorised.by, **authorised.facts)
             placed = self._block(unit, subject, authorised.by)
         self.granting.catch_up()
-        return self._receipt(subject, placed, authorised.by)
+        return self._receipt(subject, placed, authorised.by, int((said(placed) or {})["time"]))
 
     def step(self, anchored: Callable[[], int]) -> int:
         """Take every erasure as far as it goes now; return how many steps that were.

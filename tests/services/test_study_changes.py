@@ -6,7 +6,7 @@ from typing import Final
 import pytest
 
 from consent.domain.entry import Action
-from consent.domain.study import StudyRefusedError
+from consent.domain.study import StudyRefusedError, Translation
 from consent.domain.terms import Category, StudyReference, SubjectId
 from consent.services.granting import StudyMismatchError
 from consent.services.studies.approved import StudyClosedError, StudyNotApprovedError
@@ -95,6 +95,16 @@ def test_what_people_would_not_notice_is_no_change(house: House, name: str) -> N
     with pytest.raises(StudyRefusedError, match=sentence):
         house.open.registration.change(study, house.clock())
     assert house.state() == before
+
+
+def test_a_further_language_asks_nobody_again_and_hides_no_change(house: House, subject: SubjectId) -> None:
+    spanish = Translation("es", "Los riñones", "Este estudio mira los riñones.")
+    house.open.registration.change(translated := replace(STUDY, translations=(spanish,)), house.clock())
+    assert asks(house, subject) == []
+    assert house.verdict(subject, translated) == "PERMIT"
+    more = replace(translated, text=CHANGED.text, optional=STUDY.optional | {Category.NOTES})
+    with pytest.raises(StudyRefusedError, match="in each language"):
+        house.open.registration.change(more, house.clock())
 
 
 def test_what_no_patient_reads_changes_without_asking_anybody(house: House, subject: SubjectId) -> None:

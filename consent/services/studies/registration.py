@@ -17,6 +17,8 @@ from consent.services.studies.standing import STANDING, model_status
 
 _UNSEEN: Final = ("bounds", "protocols", "ethics")
 """What of a study no patient reads."""
+_TEXTS: Final = ("text", "translations")
+"""What patients read of a study, and who read another one is asked again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +115,9 @@ def require_change(before: Study, after: Study) -> None:
         raise StudyRefusedError("nothing in the file differs from the study as it is registered: change it first")
     if before.reference != after.reference:
         raise StudyRefusedError("a study's title and institution stand in what people signed: register another study")
-    unseen = {name: getattr(after, name) for name in _UNSEEN}
-    if before.text_hash == after.text_hash and replace(before, **unseen) != after:
-        raise StudyRefusedError("say in the study's text what changes for the people who are asked")
+    rest = {name: getattr(after, name) for name in (*_UNSEEN, *_TEXTS)}
+    if before.texts & after.texts and replace(before, **rest) != after:
+        raise StudyRefusedError("say in the study's text, in each language, what changes for the people who are asked")
 
 
 def _entry(study: Study, verdict: str, now: datetime) -> Entry:
