@@ -165,6 +165,12 @@ PAGES: Final[dict[str, dict[str, Any]]] = {
         "first": False,
     },
     "line": {"signed_in": True, "line": LINE, "technical": [(ODD, ODD)], "errors": [("text", ODD)], "longest": 1000},
+    "keys": {
+        "signed_in": True,
+        "ways": [(SimpleNamespace(id="w1", removable=True), ODD, ODD)],
+        "due": datetime(2026, 11, 29, tzinfo=UTC),
+    },
+    "new_key_waits": {"said": ODD},
     "you": {"signed_in": True, "said": ODD},
     "wishes": {
         "signed_in": True,

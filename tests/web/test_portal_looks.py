@@ -108,7 +108,7 @@ def test_a_mailed_codes_page_names_no_study_and_leads_nowhere_but_to_stops(pages
     page = pages["stop_only"].split("<main", 1)[1]
     assert "&lt;script&gt;" not in page
     assert set(re.findall(r'action="([^"]+)"', page)) == {"/stop/all", "/stop/one"}
-    assert re.findall(r'<a [^>]*href="(?!tel:)([^"]+)"', page) == []
+    assert re.findall(r'<a [^>]*href="(?!tel:|\?lang=)([^"]+)"', page) == []
 
 
 def test_the_sheet_is_small_and_brings_nothing_from_elsewhere() -> None:
