@@ -60,4 +60,5 @@ notice_progress = Table(
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("read", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
 )

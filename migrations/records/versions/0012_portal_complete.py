@@ -31,11 +31,7 @@ def upgrade() -> None:
            sa.Column("tries", sa.Integer, nullable=False))  # fmt: skip
     op.create_index("notices_by_due", "notices", ["due"])
     _table("noticed", _digest("id"), _time("time"))
-    op.create_table(
-        "notice_progress",
-        sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
-        _time("read"),
-    )
+    _table("notice_progress", sa.Column("id", sa.Integer, primary_key=True, autoincrement=False), _time("read"))
     subject = _SUBJECT[op.get_bind().dialect.name]
     op.execute(f'CREATE INDEX entries_by_subject ON entries (({subject}), "index")')
 
