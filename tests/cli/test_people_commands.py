@@ -294,7 +294,7 @@ def test_an_erasure_needs_who_may_ask_and_is_asked_once(desk: Desk) -> None:
     desk.done("erase", signed)
     refused(desk.run("erase", signed), REFUSED, "already")
     refused(desk.run("access", desk.signed("access", 1), *out), REFUSED, "asked to be erased")
-    refused(desk.run("request", "forget", "--subject", desk.subject(1)), USAGE, "erase or for access")
+    refused(desk.run("request", "forget", "--subject", desk.subject(1)), USAGE, "to erase, for access")
 
 
 def test_a_hold_keeps_what_an_erasure_would_delete_until_it_is_lifted(desk: Desk) -> None:
