@@ -7,6 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlencode
 
 import pytest
@@ -168,6 +169,7 @@ OWN = {"home.stop_only", "home.stop_one_by_code", "home.stop_all_by_code", "home
 EVERYBODYS = {
     *("static", "doors.start", "doors.take_code", "doors.set_up", "doors.go_set_up", "doors.sign_in"),
     *("doors.stop_code", "doors.mail_code", "doors.type_code", "doors.take_mailed_code", "doors.sign_out"),
+    *("receipts.ask", "receipts.checks.check", "keys.waits"),
     *("signing.index", "signing.arrive", "signing.page", "signing.cancel"),
 }
 """Doors, the same for whoever comes."""
@@ -207,18 +209,20 @@ class Answer:
         return self.status in CLOSED or (self.status == HTTPStatus.FOUND and self.to in {"/", "/stop"})
 
 
-def everything(hospital: Hospital, consent: str) -> list[Act]:
+def everything(hospital: Hospital, subject: SubjectId, consent: str) -> list[Act]:
     """Return all that both origins answer to, what ends a session last."""
     own = room(hospital)
+    named = {"consent": consent, "study": STUDY.reference.id, "ticket": "0", "filename": "portal.css"}
+    named |= {"kind": "laboratory", "record": "0" * 32, "code": f"{subject}-{'0' * 64}"}
+    values: dict[str, Any] = {**named, "index": hospital.house.open.book.granted_at[consent]}
     acts = [
-        *acts_of(create_portal(own), "localhost", consent),
-        *acts_of(create_signing_app(own), "sign.localhost", consent),
+        *acts_of(create_portal(own), "localhost", values),
+        *acts_of(create_signing_app(own), "sign.localhost", values),
     ]
     return sorted(acts, key=lambda act: LAST.index(act.endpoint) if act.endpoint in LAST else -1)
 
 
-def acts_of(app: Flask, host: str, consent: str) -> Iterator[Act]:
-    values = {"consent": consent, "study": STUDY.reference.id, "ticket": "0", "filename": "portal.css"}
+def acts_of(app: Flask, host: str, values: dict[str, Any]) -> Iterator[Act]:
     for rule in app.url_map.iter_rules():
         for purpose in ("set-up", "sign-in"):
             path = app.url_map.bind(host).build(rule.endpoint, {**values, "purpose": purpose}, append_unknown=False)
@@ -252,7 +256,7 @@ def test_a_mailed_code_reaches_the_neutral_list_and_the_stop_alone(
     [consent] = hospital.house.open.book.entries(subject)
     secrets = [STUDY.reference.id, consent.id, consent.commitment.hex(), consent.patient.hex(), subject]
     opened = set()
-    for act in everything(hospital, consent.id):
+    for act in everything(hospital, subject, consent.id):
         answer = answered(hospital, act, *keys[act.host])
         assert answer.is_closed or act.endpoint in EVERYBODYS | OWN, (act, answer)
         opened |= set() if answer.is_closed else {act.endpoint}
