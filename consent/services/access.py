@@ -55,7 +55,7 @@ class OwnRecords:
         gate = self._admitted(file)
         return self._pieces(gate)
 
-    def _admitted(self, file: RequestFile) -> "_OwnGate":
+    def _admitted(self, file: RequestFile) -> "OwnGate":
         """Write the answer to the log; a request that may be made counts once, whatever the answer."""
         request = subject_request(file, RequestAction.ACCESS)
         subject, time = request.subject, int(self.clock().timestamp())
@@ -77,9 +77,9 @@ class OwnRecords:
             self.log.append(unit, [entry])
         if blocked:
             raise BlockedPersonError(_BLOCKED)
-        return _OwnGate(subject)
+        return OwnGate(subject)
 
-    def _pieces(self, gate: "_OwnGate") -> Iterator[bytes]:
+    def _pieces(self, gate: "OwnGate") -> Iterator[bytes]:
         """Yield the Bundle; raise `BlockedPersonError` before its first piece where they asked since the answer.
 
         All but the files is opened by then too: what is damaged fails with nothing given out.
@@ -100,7 +100,7 @@ class OwnRecords:
                 between, end = b",", b"]}\n"
             yield end
 
-    def _resources(self, unit: Unit, gate: "_OwnGate") -> Iterator[Iterable[bytes]]:
+    def _resources(self, unit: Unit, gate: "OwnGate") -> Iterator[Iterable[bytes]]:
         """Yield each resource as pieces of JSON, the files behind a DocumentReference after it."""
         access = Access("patient", "", "access", frozenset(), _ALL)
         kept = self.vault.history(unit.connection, gate, access, gate.subject)
@@ -114,14 +114,15 @@ class OwnRecords:
 
 
 @dataclass(frozen=True, slots=True)
-class _OwnGate:
+class OwnGate:
     """Repeats an answer that is in the log already: the log is written in one transaction, read in another."""
 
     subject: SubjectId
+    categories: frozenset[str] = _ALL
 
     def admit(self, subjects: Sequence[str], _access: Access) -> Admission:
-        """Admit the subject and nobody else."""
-        own, other = Admitted(_ALL, None, None, b""), Refused("SUBJECT")
+        """Admit the subject to these categories, of any day, and nobody else."""
+        own, other = Admitted(self.categories, None, None, b""), Refused("SUBJECT")
         return {subject: own if subject == self.subject else other for subject in subjects}
 
 

@@ -14,11 +14,11 @@ from typing import Final
 from consent.domain.entry import PERMIT, Action, Entry
 from consent.domain.terms import Category, SubjectId
 from consent.ports import Store
-from consent.services.access import BlockedPersonError
+from consent.services.access import BlockedPersonError, OwnGate
 from consent.services.book import ConsentBook
 from consent.services.log import Log
 from consent.services.portal.plain_records import PlainRecord, plain
-from vault import Access, Admission, Admitted, History, PastVersion, Refused, State, Vault
+from vault import Access, History, PastVersion, State, Vault
 
 VIEW: Final = "view"
 """The operation of somebody's look at their own records."""
@@ -69,11 +69,12 @@ class OwnView:
         The entry is on disk before the first is opened. Raises `BlockedPersonError`, and the vault's errors.
         """
         self._note(subject, category, now)
-        access = Access("patient", "", VIEW, frozenset(), frozenset({category.value}))
+        only = frozenset({category.value})
+        access = Access("patient", "", VIEW, frozenset(), only)
         with self.store.reading() as unit:
             self.book.follow(unit)
             self._require_living(subject)
-            kept = self.vault.history(unit.connection, _OwnGate(subject, category), access, subject)
+            kept = self.vault.history(unit.connection, OwnGate(subject, only), access, subject)
         versions = kept.versions if isinstance(kept, History) else ()
         found = [_record(version, versions) for version in versions if version.state is State.CURRENT]
         return sorted(found, key=lambda one: (-one.first.day.toordinal() if one.first.day else 0, one.id))
@@ -92,19 +93,6 @@ class OwnView:
     def _require_living(self, subject: SubjectId) -> None:
         if subject in self.book.blocked:
             raise BlockedPersonError("this person asked to be erased: nothing of theirs is opened any more")
-
-
-@dataclass(frozen=True, slots=True)
-class _OwnGate:
-    """Repeats what the log has already: the person may see this category of theirs, of any day."""
-
-    subject: SubjectId
-    category: Category
-
-    def admit(self, subjects: Sequence[str], _access: Access) -> Admission:
-        """Admit the subject and nobody else."""
-        own = Admitted(frozenset({self.category.value}), None, None, b"")
-        return {subject: own if subject == self.subject else Refused("SUBJECT") for subject in subjects}
 
 
 def _record(current: PastVersion, versions: Sequence[PastVersion]) -> OwnRecord:
