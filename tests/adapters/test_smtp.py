@@ -7,14 +7,12 @@ import email
 import socket
 import ssl
 from asyncio import WriteTransport
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from email.policy import default
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import pytest
 from aiosmtpd.controller import Controller
@@ -27,6 +25,7 @@ from consent.adapters.smtp import FolderPost, SmtpPost
 from consent.domain.errors import PostError
 from consent.domain.mail import InvalidMailError, MailServer
 from consent.ports import Post
+from tests.mail_server import served
 
 NOW: Final = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 SENDER: Final = "portal@hospital.example"
@@ -55,18 +54,6 @@ class Inbox:
         if self.content.startswith("250"):
             self.letters.append(envelope)
         return self.content
-
-
-@contextmanager
-def served(inbox: Inbox, **options: Any) -> Iterator[MailServer]:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    controller = Controller(inbox, "127.0.0.1", port, **options)
-    controller.start()
-    try:
-        yield MailServer("localhost", port, tls=False)
-    finally:
-        controller.stop()
 
 
 @pytest.fixture

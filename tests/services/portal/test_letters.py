@@ -6,25 +6,20 @@ A real mail server takes them; studies, people and consents are full of words th
 import base64
 import email
 import quopri
-import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from email.policy import default
-from typing import Any
 
 import pytest
-from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from consent.adapters.smtp import SmtpPost
 from consent.domain.entry import Action, Entry
-from consent.domain.mail import MailServer
 from consent.domain.terms import month_end_after
 from consent.services.notices import Notice
 from consent.services.posting import Posting
 from consent.web.letters import Letters
+from tests.mail_server import served
 from tests.services.house import DICTIONARY, STUDY, House
 from tests.services.portal.patients import Portal
 from vault import Access
@@ -43,19 +38,6 @@ class Inbox:
         """Take a letter."""
         self.letters.append(bytes(envelope.original_content or b""))
         return "250 OK"
-
-
-@contextmanager
-def served(inbox: Inbox, **options: Any) -> Iterator[MailServer]:
-    """Run a mail server on a free port."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    controller = Controller(inbox, "127.0.0.1", port, **options)
-    controller.start()
-    try:
-        yield MailServer("localhost", port, tls=False)
-    finally:
-        controller.stop()
 
 
 def every_form(canary: str) -> set[bytes]:
