@@ -1,5 +1,6 @@
 """One request at a time, and large answers in pieces between which others have their turn."""
 
+import gc
 import tracemalloc
 from collections.abc import Callable, Iterator
 from itertools import repeat
@@ -16,6 +17,7 @@ from consent.web.session import PORTAL_COOKIE
 from consent.web.turns import PIECE, by_host
 from tests.services.house import House, Template, identifier_of
 from tests.web.site import Site, served
+from vault.attachments import PART_BYTES
 
 MEBIBYTE = 1024 * 1024
 
@@ -127,6 +129,11 @@ def test_a_copy_with_a_scan_of_50_mebibytes_streams_with_flat_memory_while_other
     assert session is not None
     state = site.house.ask(subject, RequestAction.ACCESS).to_json()
     path = f"/records/download/{sessions.ticket('asked', session.digest, subject, state, now)}"
+    assert (
+        Client(site.app).get("/", base_url="https://localhost:8000").status_code == 200
+    )  # its template is compiled once
+    gc.collect()
+    gc.freeze()  # what the suite keeps would make rings that nobody holds wait long for their collection
     tracemalloc.start()
     answer = browser.client.get(path, base_url="https://localhost:8000", headers={"Accept": "text/html"})
     size, ends, beside = 0, b"", 0
@@ -136,8 +143,9 @@ def test_a_copy_with_a_scan_of_50_mebibytes_streams_with_flat_memory_while_other
             beside += Client(site.app).get("/", base_url="https://localhost:8000").status_code == 200
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
+    gc.unfreeze()
     answer.close()
     assert size > 50 * MEBIBYTE * 4 // 3
     assert ends == b"]}\n"
-    assert peak < 40 * MEBIBYTE
+    assert peak < 5 * PART_BYTES
     assert beside > 1
