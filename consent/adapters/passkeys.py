@@ -29,8 +29,8 @@ class WebAuthn:
     host: str
     origin: str
 
-    def creation(self, challenge: bytes, user: bytes) -> dict[str, Any]:
-        """Return the options of a new passkey."""
+    def creation(self, challenge: bytes, user: bytes, known: Sequence[bytes] = ()) -> dict[str, Any]:
+        """Return the options of a new passkey, which no device with a known one makes."""
         options = webauthn.generate_registration_options(
             rp_id=self.host,
             rp_name=NAME,
@@ -38,6 +38,7 @@ class WebAuthn:
             user_display_name=USER_NAME,
             user_id=user,
             challenge=challenge,
+            exclude_credentials=[PublicKeyCredentialDescriptor(id=credential) for credential in known],
             authenticator_selection=AuthenticatorSelectionCriteria(
                 resident_key=ResidentKeyRequirement.REQUIRED,
                 user_verification=UserVerificationRequirement.REQUIRED,

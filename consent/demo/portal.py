@@ -52,7 +52,7 @@ def leave(room: LedgerRoom, sharing: Wallet, stopped: Wallet, new: SubjectId) ->
     room.preferences.prefer([sharing.subject, stopped.subject], now, counted=True)
     enrolling = wiring.enrolling(room, WebSettings.read())
     for wallet in (sharing, stopped):
-        enrolling.keep(wallet.subject, [_slot(wallet)])
+        enrolling.keep(wallet.subject, [_slot(wallet)], now)
     people = (
         (sharing.subject, f"Shares with one study. Passphrase: {PASSPHRASE}", False),
         (stopped.subject, f"Stopped sharing. Passphrase: {PASSPHRASE}", False),

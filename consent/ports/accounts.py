@@ -103,13 +103,15 @@ class Passkey:
 class StoredSlot:
     """A wallet's seed as the browser encrypted it for one way in, sealed again under the subject's key.
 
-    `id` is 32 bytes by which that way in finds it; `kind` is `passkey`, `passphrase` or `recovery`.
+    `id` is 32 bytes by which that way in finds it; `kind` is `passkey`, `passphrase` or `recovery`; `made` is Unix
+    seconds, None of those from before this was kept.
     """
 
     id: bytes
     subject: SubjectId
     kind: str
     sealed: bytes
+    made: int | None = None
 
 
 class Accounts(Protocol):

@@ -23,7 +23,7 @@ class CheckedPasskey:
 class Passkeys(Protocol):
     """Makes a browser's options and checks its answers; user verification is always required."""
 
-    def creation(self, challenge: bytes, user: bytes) -> dict[str, Any]:
+    def creation(self, challenge: bytes, user: bytes, known: Sequence[bytes] = ()) -> dict[str, Any]:
         """Return PublicKeyCredentialCreationOptions as JSON; `user` is a random handle of at most 64 bytes."""
 
     def request(self, challenge: bytes, credentials: Sequence[bytes] = ()) -> dict[str, Any]:

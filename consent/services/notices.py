@@ -46,6 +46,7 @@ class Notice(StrEnum):
     KEY_ASKED = "key-asked"
     KEY_CANCELLED = "key-cancelled"
     KEY_REPLACED = "key-replaced"
+    WAY_ADDED = "way-added"
     ANSWERED = "answered"
 
 
@@ -57,6 +58,7 @@ _CAUSES: Final[Mapping[tuple[str, str], tuple[Notice, str]]] = {
     (Action.ENROL, "KEY_ASKED"): (Notice.KEY_ASKED, "index"),
     (Action.ENROL, "KEY_CANCELLED"): (Notice.KEY_CANCELLED, "index"),
     (Action.ENROL, "KEY_REPLACED"): (Notice.KEY_REPLACED, "index"),
+    (Action.ENROL, "WAY_ADDED"): (Notice.WAY_ADDED, "index"),
     (Action.REPORT, "ANSWERED"): (Notice.ANSWERED, "index"),
 }
 """What each act tells, and by which field of its entry it is one cause for a person: stops at once are one."""

@@ -22,6 +22,7 @@ from consent.web.everywhere import say_everywhere
 from consent.web.headers import secure
 from consent.web.health import health_pages
 from consent.web.home import HomePages
+from consent.web.key_acts import KeyActPages
 from consent.web.keys import KeyPages
 from consent.web.own_requests import OwnRequestPages
 from consent.web.problems import explain, translate
@@ -90,6 +91,7 @@ def create_signing_app(room: PortalRoom) -> Flask:
     limiter, _ = _founded(app, room, sessions)
     app.register_blueprint(SigningPages(room).blueprint(limiter))
     app.register_blueprint(OwnRequestPages(room).blueprint(limiter))
+    app.register_blueprint(KeyActPages(room).blueprint(limiter))
     secure(app, form_targets=[room.origins.portal], scripts=True, passkeys=True)
     return app
 

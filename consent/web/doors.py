@@ -31,6 +31,7 @@ from consent.domain.terms import SubjectId
 from consent.services.portal.sessions import SessionKind
 from consent.services.portal.signing_in import MailedCodes, SignInError
 from consent.web.guard import require_get
+from consent.web.one_act import way_to_sign
 from consent.web.problems import Refusal
 from consent.web.room import PortalRoom
 from consent.web.routes import Route, route
@@ -111,11 +112,11 @@ class DoorPages:
         invitation = here().get("invitation")
         if not invitation:
             return redirect(url_for("doors.start"))
-        return redirect(_ticket(self.room, "set-up", {"invitation": invitation}))
+        return redirect(way_to_sign(self.room, "set-up", {"invitation": invitation}))
 
     def sign_in(self) -> ResponseReturnValue:
         """Lead to the signing origin."""
-        return redirect(_ticket(self.room, "sign-in", {}))
+        return redirect(way_to_sign(self.room, "sign-in", {}))
 
     def come_in(self, ticket: str) -> ResponseReturnValue:
         """Come back from the signing origin, signed in."""
@@ -223,15 +224,6 @@ def _require_mail(room: PortalRoom) -> None:
 def _become(room: PortalRoom, kind: SessionKind, subject: SubjectId) -> None:
     page = here()
     page.become(room.sessions.change(page.browser, kind, subject, room.clock()))
-
-
-def _ticket(room: PortalRoom, purpose: str, state: dict[str, str]) -> str:
-    """Return the link that leads this browser to the signing origin, once."""
-    page, now = here(), room.clock()
-    room.sessions.keep(page.browser, now)
-    page.modified = True
-    token = room.sessions.ticket(purpose, page.browser.digest, page.browser.subject, state, now)
-    return f"{room.origins.signing}/t/{token}"
 
 
 def _looks_like_mail(address: str) -> bool:

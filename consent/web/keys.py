@@ -3,6 +3,7 @@
 | path | does |
 | --- | --- |
 | `/keys` | the ways in, and a new key that waits |
+| `/keys/go` | leads to the signing origin, for what is done with the key itself |
 | `/keys/remove` | takes a way in away |
 | `/keys/cancel` | says no to a new key that waits |
 | `/keys/sign-out` | signs out everywhere |
@@ -13,13 +14,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
 from consent.services.portal.own_keys import LastWayError
 from consent.web.guard import patient
+from consent.web.key_acts import KEY_ACTS
+from consent.web.one_act import way_to_sign
 from consent.web.room import PortalRoom
 from consent.web.routes import Route, route
 from consent.web.session import here
@@ -27,6 +30,7 @@ from consent.web.session import here
 WAYS: Final = {
     "passkey": (_l("A key on a device"), _l("You touch it, look at it, or type its PIN.")),
     "passphrase": (_l("Your passphrase"), _l("You type it when you sign in.")),
+    "sign-in": (_l("A key on a device, to sign in only"), _l("It lets you in. It does not sign what you allow.")),
     "recovery": (_l("Your recovery code"), _l("On paper. It opens your records if you lose your device.")),
 }
 """A name for each kind of way in, and a sentence."""
@@ -45,6 +49,7 @@ class KeyPages:
             pages,
             [
                 Route("GET", "/keys", self.index),
+                Route("POST", "/keys/go", self.go),
                 Route("POST", "/keys/remove", self.remove),
                 Route("POST", "/keys/cancel", self.cancel),
                 Route("POST", "/keys/sign-out", self.sign_out),
@@ -59,6 +64,13 @@ class KeyPages:
         waiting = self.room.new_keys.waiting(subject)
         due = waiting and datetime.fromtimestamp(waiting.due, UTC)
         return render_template("portal/keys.html", ways=ways, due=due)
+
+    def go(self) -> ResponseReturnValue:
+        """Lead to the signing origin, for an act of one's own key."""
+        purpose, in_app = request.form.get("act", ""), not self.room.own_keys.ways(patient())
+        if purpose not in KEY_ACTS or (in_app and purpose != "replace"):
+            abort(404)
+        return redirect(way_to_sign(self.room, purpose, {}))
 
     def remove(self) -> ResponseReturnValue:
         """Take a way in away."""

@@ -1,15 +1,27 @@
-"""What the pages of the signing origin share: the one act that a session is there for, and the JSON that comes in."""
+"""What the pages of the signing origin share: the way there, the one act of a session, and the JSON that comes in."""
 
 import re
 import secrets
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from flask import Response, abort, jsonify, request
 
+from consent.domain.hashing import Json
 from consent.domain.terms import SubjectId
+from consent.domain.typed_data import Address
+from consent.services.portal.enrolling import NewWallet, Slot
 from consent.web.room import PortalRoom
 from consent.web.session import here
+
+
+def way_to_sign(room: PortalRoom, purpose: str, state: Mapping[str, Json]) -> str:
+    """Return the link that leads the portal's browser to the signing origin, for one act and once."""
+    page, now = here(), room.clock()
+    room.sessions.keep(page.browser, now)
+    page.modified = True
+    token = room.sessions.ticket(purpose, page.browser.digest, page.browser.subject, state, now)
+    return f"{room.origins.signing}/t/{token}"
 
 
 def act_of(room: PortalRoom, *purposes: str) -> Mapping[str, Any]:
@@ -36,6 +48,21 @@ def ways_in(room: PortalRoom, subject: SubjectId) -> dict[str, Any]:
         "passkey_options": room.passkeys.request(secrets.token_bytes(32), room.signing_in.credentials(subject)),
         **domain_of(room),
     }
+
+
+WALLET: Final = ("credential", "slots", "enrolment", "signature")
+"""What a browser hands in of a new key, or of a new way in."""
+
+
+def wallet_of(sent: Mapping[str, Any]) -> NewWallet:
+    """Return it; raises `EnrolmentError`."""
+    slots = sent["slots"] if isinstance(sent["slots"], list) else []
+    return NewWallet(
+        slots=tuple(map(Slot.from_json, slots[:3])),
+        enrolment=Address(as_bytes(sent["enrolment"], 20)),
+        signature=as_bytes(sent["signature"], 64),
+        passkey=as_object(sent["credential"]),
+    )
 
 
 def reply(value: Mapping[str, Any]) -> Response:

@@ -22,6 +22,7 @@ from consent.domain.hashing import Json
 from consent.domain.terms import Category, Terms
 from consent.services.portal.asking import MONTHS, Choice, ChoiceError, Request, years_of
 from consent.web.guard import patient
+from consent.web.one_act import way_to_sign
 from consent.web.room import PortalRoom
 from consent.web.routes import Route, route
 from consent.web.session import here
@@ -151,10 +152,8 @@ class RequestPages:
         if request.form.get("terms") != terms:
             flash(_("Your answers have changed. Please check them again."))
             return redirect(url_for("requests.check", study=study))
-        page, now = here(), self.room.clock()
         state: dict[str, Json] = {"study": study, "draft": dict(_draft(study)), "terms": terms}
-        ticket = self.room.sessions.ticket("sign", page.browser.digest, page.subject, state, now)
-        return redirect(f"{self.room.origins.signing}/t/{ticket}")
+        return redirect(way_to_sign(self.room, "sign", state))
 
     def _choosing(self, found: Request, errors: Errors = ()) -> str:
         return self._page("choose", found, 1, chosen=_draft(found.reference.id).get("categories", []), errors=errors)

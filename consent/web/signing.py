@@ -6,10 +6,11 @@ addresses, signatures; nothing that opens them.
 | path | does |
 | --- | --- |
 | `/t/<ticket>` | takes a ticket and leads to its page |
-| `/set-up`, `/set-up/options`, `/set-up/app` | a new wallet, or an app's key, for an invitation |
+| `/set-up`, `/set-up/app` | a new wallet, or an app's key, for an invitation |
+| `/<act>/options` | the options of a new passkey |
 | `/sign-in`, `/sign-in/options`, `/sign-in/passkey`, `/sign-in/key`, `/slots/find` | signing in |
 | `/sign`, `/sign/act`, `/no` | signing what was chosen, or saying no to it |
-| `/set-up/challenge`, `/sign-in/challenge` | what the enrolment key signs to show itself |
+| `/<act>/challenge` | what an enrolment key signs to show itself |
 """
 
 import secrets
@@ -30,10 +31,11 @@ from consent.domain.terms import SubjectId, Terms
 from consent.domain.typed_data import Address
 from consent.services.granting import RepeatedGrantError, Submission
 from consent.services.portal.asking import ChoiceError
-from consent.services.portal.enrolling import NewWallet, Slot
+from consent.services.portal.enrolling import NewWallet
 from consent.services.portal.sessions import SessionKind
 from consent.web.guard import require_get
-from consent.web.one_act import act_of, as_bytes, as_object, domain_of, posted, reply, ways_in
+from consent.web.key_acts import KEY_ACTS
+from consent.web.one_act import WALLET, act_of, as_bytes, as_object, domain_of, posted, reply, wallet_of, ways_in
 from consent.web.own_requests import said_of
 from consent.web.problems import Refusal
 from consent.web.requests import choice_of, language_of
@@ -41,8 +43,10 @@ from consent.web.room import PortalRoom
 from consent.web.routes import Route, route
 from consent.web.session import here
 
-PURPOSES: Final = ("set-up", "sign-in", "sign", "request", "add-key", "try-code", "replace")
+PURPOSES: Final = ("set-up", "sign-in", "sign", "request", *KEY_ACTS)
 """What somebody can be here for; each has a page of its name."""
+SHOWING: Final = ("set-up", "sign-in", "add-key", "new-code", "replace")
+"""For which of it an enrolment key shows itself."""
 PUBLISH_WITHIN: Final = 3 * 86400
 """In seconds: for how long a grant may be on its way to the ledger."""
 _NO_SALT: Final = bytes(32)
@@ -65,8 +69,8 @@ class SigningPages:
                 Route("GET", f"/<any{PURPOSES}:purpose>", self.page),
                 Route("GET", "/cancel", self.cancel),
                 Route("POST", "/no", self.say_no),
-                Route("GET", "/<any('set-up', 'sign-in'):purpose>/challenge", self.challenge),
-                Route("POST", "/set-up/options", self.new_passkey),
+                Route("GET", f"/<any{SHOWING}:purpose>/challenge", self.challenge),
+                Route("POST", "/<any('set-up', 'add-key', 'replace'):purpose>/options", self.new_passkey),
                 Route("POST", "/set-up", self.set_up, "20 per minute"),
                 Route("POST", "/set-up/app", self.set_up_with_an_app, "20 per minute"),
                 Route("POST", "/sign-in/options", self.known_passkey),
@@ -124,22 +128,16 @@ class SigningPages:
         act = act_of(self.room, purpose)
         return reply({"challenge": act["challenge"], "origin": self.room.log, **domain_of(self.room)})
 
-    def new_passkey(self) -> ResponseReturnValue:
-        """Hand out the options of a new passkey."""
-        act = act_of(self.room, "set-up")
-        return reply(self.room.passkeys.creation(bytes.fromhex(act["challenge"]), secrets.token_bytes(32)))
+    def new_passkey(self, purpose: str) -> ResponseReturnValue:
+        """Hand out the options of a new passkey; a device with one for a key that stays makes no second."""
+        challenge = bytes.fromhex(act_of(self.room, purpose)["challenge"])
+        known = self.room.signing_in.credentials(here().subject) if purpose == "add-key" else []
+        return reply(self.room.passkeys.creation(challenge, secrets.token_bytes(32), known))
 
     def set_up(self) -> ResponseReturnValue:
         """Take a new wallet."""
-        act, sent = act_of(self.room, "set-up"), posted("credential", "slots", "enrolment", "signature")
-        slots = sent["slots"] if isinstance(sent["slots"], list) else []
-        wallet = NewWallet(
-            slots=tuple(map(Slot.from_json, slots[:3])),
-            enrolment=Address(as_bytes(sent["enrolment"], 20)),
-            signature=as_bytes(sent["signature"], 64),
-            passkey=as_object(sent["credential"]),
-        )
-        return self._enrolled(act, wallet)
+        act, sent = act_of(self.room, "set-up"), posted(*WALLET)
+        return self._enrolled(act, wallet_of(sent))
 
     def set_up_with_an_app(self) -> ResponseReturnValue:
         """Take the key of an app that the person had before: no slots, no passkey, no way back."""

@@ -58,7 +58,7 @@ def portal_room(
         enrolling=enrolling(installation, web),
         signing_in=SigningIn(store, book, passkeys, log, installation.vault, keys.installation_key(CONTACTS)),
         new_keys=new_keys(installation, web),
-        own_keys=OwnKeys(store, installation.log),
+        own_keys=OwnKeys(store, installation.log, enrolling(installation, web)),
         sessions=BrowserSessions(store),
         granting=installation.granting,
         preferences=installation.preferences,

@@ -146,19 +146,31 @@ def made_a_key(page: Page, hospital: Hospital, code: str, passphrase: str = "") 
     page.get_by_role("button", name="Make my key").click()
     page.wait_for_url(f"{hospital.signing}/**")
     page.locator("[data-step]:not([hidden])").wait_for()
-    if page.get_by_label("Your passphrase", exact=True).is_hidden():  # so it begins where no passkey is known
+    chosen_key(page, passphrase)
+    code = typed_back(page)
+    page.wait_for_url(f"{hospital.portal}/**")
+    return code
+
+
+def chosen_key(page: Page, passphrase: str = "") -> None:
+    """Make a key with a touch, or with a passphrase where one is given."""
+    new = page.locator("#passphrase-new")
+    if new.is_hidden():  # so it begins where no passkey is known
         page.get_by_role("button", name="Make my key").click()
     if passphrase:
-        page.get_by_label("Your passphrase", exact=True).fill(passphrase)
+        new.fill(passphrase)
         page.get_by_label("The same passphrase again").fill(passphrase)
         page.locator("#passphrase-form").get_by_role("button").click()
+
+
+def typed_back(page: Page) -> str:
+    """Go through a new recovery code; return it."""
     page.get_by_role("button", name="I have it on paper").wait_for()
-    groups = page.locator("#code li").all_inner_texts()
+    groups = page.locator("#new-code li").all_inner_texts()
     page.get_by_role("button", name="I have it on paper").click()
     for question in (0, 1):
         asked = re.search(r"\d", page.locator(f"#group-{question}-label").inner_text())
         assert asked is not None
         page.locator(f"#group-{question}").fill(groups[int(asked[0]) - 1])
     page.locator("#check-form").get_by_role("button", name="Go on").click()
-    page.wait_for_url(f"{hospital.portal}/**")
     return "-".join(groups)

@@ -112,7 +112,7 @@ def test_pages_of_a_newcomer_on_their_way_to_a_first_yes(hospital: Hospital, pag
 
 def through_the_code(page: Page, look: Look) -> None:
     page.get_by_role("button", name="I have it on paper").wait_for()
-    groups = page.locator("#code li").all_inner_texts()
+    groups = page.locator("#new-code li").all_inner_texts()
     look("set-up-code")
     press(page, "I have it on paper")
     look("set-up-check")

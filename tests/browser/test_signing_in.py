@@ -3,7 +3,7 @@
 import http.client
 import re
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
@@ -21,6 +21,7 @@ from consent.settings import WebSettings
 from consent.web import create_portal, create_signing_app
 from consent.web.room import PortalRoom
 from consent.web.session import PORTAL_COOKIE, SIGNING_COOKIE
+from consent.web.signing import PURPOSES
 from tests.browser.hospital import Hospital, made_a_key
 from tests.browser.leaks import secret_of, sent, traces, typed_traces
 from tests.browser.letters import code_in
@@ -224,9 +225,14 @@ def everything(hospital: Hospital, subject: SubjectId, consent: str) -> list[Act
 
 def acts_of(app: Flask, host: str, values: dict[str, Any]) -> Iterator[Act]:
     for rule in app.url_map.iter_rules():
-        for purpose in ("set-up", "sign-in"):
-            path = app.url_map.bind(host).build(rule.endpoint, {**values, "purpose": purpose}, append_unknown=False)
-            yield from (Act(rule.endpoint, host, method, path) for method in (rule.methods or set()) & {"GET", "POST"})
+        paths = set()
+        for purpose in PURPOSES:
+            with suppress(ValueError):  # a path that is not for this purpose
+                named = {**values, "purpose": purpose}
+                paths.add(app.url_map.bind(host).build(rule.endpoint, named, append_unknown=False))
+        assert paths, rule
+        for method in (rule.methods or set()) & {"GET", "POST"}:
+            yield from (Act(rule.endpoint, host, method, path) for path in sorted(paths))
 
 
 def answered(hospital: Hospital, act: Act, cookies: str, form: str = "") -> Answer:

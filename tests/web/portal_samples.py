@@ -60,6 +60,7 @@ KEPT: Final = SimpleNamespace(
 RECORD: Final = SimpleNamespace(
     id="d1", parts=[(ODD, date(2026, 5, 3), [(ODD, ODD)])], version=2, replaced=1, file=True, raw=[ODD]
 )
+MADE: Final = datetime(2026, 11, 1, tzinfo=UTC)
 LINE: Final = SimpleNamespace(
     index=4812, at=STOP.at, what=ODD, who=ODD, kinds=ODD, use=ODD, why=ODD, consent="c1", chip=status(), report=None
 )
@@ -167,7 +168,14 @@ PAGES: Final[dict[str, dict[str, Any]]] = {
     "line": {"signed_in": True, "line": LINE, "technical": [(ODD, ODD)], "errors": [("text", ODD)], "longest": 1000},
     "keys": {
         "signed_in": True,
-        "ways": [(SimpleNamespace(id="w1", removable=True), ODD, ODD)],
+        "ways": [
+            (
+                SimpleNamespace(id="w1", kind="passkey", removable=True, made=datetime(2026, 11, 1, tzinfo=UTC)),
+                ODD,
+                ODD,
+            ),
+            (SimpleNamespace(id="w2", kind="recovery", removable=False, made=None), ODD, ODD),
+        ],
         "due": datetime(2026, 11, 29, tzinfo=UTC),
     },
     "new_key_waits": {"said": ODD},

@@ -64,6 +64,7 @@ slots = Table(
     Column("subject", String(32), nullable=False),
     Column("kind", String(10), nullable=False),
     Column("sealed", LargeBinary, nullable=False),
+    Column("made", BigInteger),
     Index("slots_by_subject", "subject"),
     sqlite_with_rowid=False,
 )

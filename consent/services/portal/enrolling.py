@@ -27,6 +27,7 @@ SLOT_LABEL: Final = "slot"
 CODE_CHARACTERS: Final = 20
 CODE_SECONDS: Final = 14 * 86400
 _CODE_BITS: Final = 5 * CODE_CHARACTERS
+_TAKEN: Final = "this key is somebody's already: load the page anew and make another"
 _SLOT_FIELDS: Final = {"id": 64, "salt": 64, "nonce": 24, "ciphertext": 96}
 """Hex digits of each field: 32 bytes, 32 bytes, 12 bytes, and 32 bytes with AES-GCM's tag of 16."""
 KEYED: Final = frozenset({"passkey", "passphrase"})
@@ -171,17 +172,17 @@ class Enrolling:
             except EnrolmentKeyError as error:
                 raise EnrolmentError("there is a key for you already: sign in with it") from error
             unit.accounts.uninvite(subject)
-            unit.accounts.add_slots(sealed_slots(self.vault, subject, wallet.slots))
+            unit.accounts.add_slots(sealed_slots(self.vault, subject, wallet.slots, int(now.timestamp())))
             if checked:
                 unit.accounts.add_passkey(Passkey(checked.credential, subject, checked.public_key, checked.count))
         with self.store.reading() as unit:
             self.book.follow(unit)
         return subject
 
-    def keep(self, subject: SubjectId, slots: Sequence[Slot]) -> None:
+    def keep(self, subject: SubjectId, slots: Sequence[Slot], now: datetime) -> None:
         """Store more ways into the wallet of somebody who has one."""
         with self.store.begin() as unit:
-            unit.accounts.add_slots(sealed_slots(self.vault, subject, slots))
+            unit.accounts.add_slots(sealed_slots(self.vault, subject, slots, int(now.timestamp())))
 
     def slots(self, subject: SubjectId) -> list[Slot]:
         """Return a person's slots; raises the vault's errors where keys cannot be had."""
@@ -202,6 +203,13 @@ class Enrolling:
         Raises `EnrolmentError` or `InvalidPasskeyError`.
         """
         _require_two_ways(wallet)
+        return self.held(wallet, challenge)
+
+    def held(self, wallet: NewWallet, challenge: bytes) -> CheckedPasskey | None:
+        """Return the passkey that comes with slots, whose enrolment key signed the challenge.
+
+        Raises `EnrolmentError` or `InvalidPasskeyError`.
+        """
         self._require_held(wallet, challenge)
         checked = None if wallet.passkey is None else self.passkeys.created(wallet.passkey, challenge)
         opened = [slot.id for slot in wallet.slots if slot.kind == "passkey"]
@@ -225,24 +233,29 @@ class Enrolling:
 
     def require_nobodys(self, unit: Unit, wallet: NewWallet, checked: CheckedPasskey | None) -> None:
         """Raise `EnrolmentError` where a key, a slot or a passkey is or was somebody's."""
-        taken = self.book.history.is_anyones(wallet.enrolment)
-        taken = taken or any(unit.accounts.slot(bytes.fromhex(slot.id)) for slot in wallet.slots)
+        if self.book.history.is_anyones(wallet.enrolment):
+            raise EnrolmentError(_TAKEN)
+        self.require_new_ways(unit, wallet, checked)
+
+    def require_new_ways(self, unit: Unit, wallet: NewWallet, checked: CheckedPasskey | None) -> None:
+        """Raise `EnrolmentError` where a slot or a passkey is somebody's."""
+        taken = any(unit.accounts.slot(bytes.fromhex(slot.id)) for slot in wallet.slots)
         if taken or (checked and unit.accounts.passkey(checked.credential)):
-            raise EnrolmentError("this key is somebody's already: load the page anew and make another")
+            raise EnrolmentError(_TAKEN)
 
     def _opened(self, stored: StoredSlot) -> Slot:
         [opened] = self.vault.unseal_all(SLOT_LABEL, [Part(stored.subject, stored.sealed, stored.id)])
         return Slot.from_json(json.loads(opened))
 
 
-def sealed_slots(vault: Vault, subject: SubjectId, slots: Sequence[Slot]) -> list[StoredSlot]:
-    """Seal a person's slots as they are stored."""
+def sealed_slots(vault: Vault, subject: SubjectId, slots: Sequence[Slot], now: int) -> list[StoredSlot]:
+    """Seal a person's slots as they are stored; `now` in Unix seconds."""
     ids = [bytes.fromhex(slot.id) for slot in slots]
     contents = [json.dumps(slot.to_json()).encode() for slot in slots]
     parts = [Part(subject, content, slot) for content, slot in zip(contents, ids, strict=True)]
     sealed = vault.seal_all(SLOT_LABEL, parts)
     return [
-        StoredSlot(slot_id, subject, slot.kind, content)
+        StoredSlot(slot_id, subject, slot.kind, content, now)
         for slot_id, slot, content in zip(ids, slots, sealed, strict=True)
     ]
 
@@ -250,6 +263,16 @@ def sealed_slots(vault: Vault, subject: SubjectId, slots: Sequence[Slot]) -> lis
 def _digest(code: int) -> bytes:
     """Return the SHA-256 of a code: with 100 random bits there is nothing to guess from it."""
     return sha256(code.to_bytes(_CODE_BITS // 8 + 1, "big"))
+
+
+def require_sound_way(way: NewWallet) -> tuple[Slot]:
+    """Return the one slot of a further way in; raise `EnrolmentError` for more, and for a passkey's without it."""
+    match way:
+        case NewWallet(slots=[Slot(kind="passkey")], passkey=None) | NewWallet(brought=True):
+            pass
+        case NewWallet(slots=[Slot(kind=kind) as slot], passkey=passkey) if passkey is None or kind in KEYED:
+            return (slot,)
+    raise EnrolmentError("the browser sent something else than a way in: load the page anew and try once more")
 
 
 def _require_two_ways(wallet: NewWallet) -> None:

@@ -87,9 +87,9 @@ class KeyTurning:
             if wallet and asked and wallet.key == asked.key:
                 facts: dict[str, Json] = {"key": asked.key.hex(), "asked": asked.index}
                 self.log.append(unit, [key_entry(self.log, now, "operator", REPLACED, subject, facts)])
-                self._swap(unit, subject, wallet)
+                self._swap(unit, subject, wallet, now)
             elif wallet and wallet.key == self.book.enrolments.get(subject):
-                self._swap(unit, subject, wallet)
+                self._swap(unit, subject, wallet, now)
             unit.replacements.drop(subject)
         with self.store.reading() as unit:
             self.book.follow(unit)
@@ -105,11 +105,11 @@ class KeyTurning:
             return None
         return WaitingWallet.from_bytes(opened)
 
-    def _swap(self, unit: Unit, subject: SubjectId, wallet: WaitingWallet) -> None:
+    def _swap(self, unit: Unit, subject: SubjectId, wallet: WaitingWallet, now: int) -> None:
         """Put the new ways in into the place of all old ones, and sign everybody out."""
         unit.patients.set_enrolment({subject: wallet.key})
         unit.accounts.drop_ways(subject)
-        unit.accounts.add_slots(sealed_slots(self.vault, subject, wallet.slots))
+        unit.accounts.add_slots(sealed_slots(self.vault, subject, wallet.slots, now))
         if (made := wallet.passkey) is not None:
             unit.accounts.add_passkey(Passkey(made.credential, subject, made.public_key, made.count))
         unit.sessions.end_all(subject)

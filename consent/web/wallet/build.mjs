@@ -11,7 +11,7 @@ const outdir = here("../static/built");
 
 rmSync(outdir, { recursive: true, force: true });
 await build({
-  entryPoints: ["set_up.js", "sign_in.js", "sign.js", "request.js"].map(here),
+  entryPoints: ["set_up.js", "sign_in.js", "sign.js", "request.js", "add_key.js", "new_code.js", "try_code.js", "replace.js"].map(here),
   outdir,
   bundle: true,
   minify: true,

@@ -22,6 +22,7 @@ def upgrade() -> None:
     for table in ("sessions", "tickets", "invitations", "credentials", "contacts"):
         op.add_column(table, sa.Column("mac" if table != "contacts" else "seal", sa.LargeBinary(32)))
     op.add_column("contacts", sa.Column("sealed", sa.LargeBinary))
+    op.add_column("slots", sa.Column("made", sa.BigInteger))
     _table("reports", sa.Column("id", sa.String(8), primary_key=True), _subject(), _time("entry"), _time("created"),
            _bytes("sealed"), sa.Column("answered", sa.BigInteger), sa.Column("answer", sa.LargeBinary))  # fmt: skip
     op.create_index("reports_by_subject", "reports", ["subject"])

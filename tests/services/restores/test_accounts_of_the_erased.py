@@ -32,7 +32,7 @@ def staying(template: Template) -> SubjectId:
 def settle_in(portal: Portal, subject: SubjectId) -> None:
     """Give somebody a row of each table of sign-in."""
     now = portal.house.clock()
-    portal.room.enrolling.keep(subject, [slot("passphrase")])
+    portal.room.enrolling.keep(subject, [slot("passphrase")], portal.house.clock())
     portal.room.signing_in.set_contact(subject, f"{subject}@mail.example")
     portal.house.open.preferences.prefer([subject], now, counted=True)
     portal.room.asking.decline(subject, "kidneys")
