@@ -113,8 +113,9 @@ class SigningPages:
 
     def cancel(self) -> ResponseReturnValue:
         """Lead back to the portal, having done nothing."""
+        begun = here().get("act", {}).get("purpose") in KEY_ACTS
         here().ended = True
-        return redirect(self.room.origins.portal)
+        return redirect(f"{self.room.origins.portal}/keys" if begun else self.room.origins.portal)
 
     def say_no(self) -> ResponseReturnValue:
         """Say no to what there is to sign, and lead back to the portal."""

@@ -145,8 +145,8 @@ def test_the_code_on_paper_is_tested_and_stays_in_the_browser(hospital: Hospital
     page.get_by_role("heading", name="Your code is right").wait_for()
     assert len([one for one in seen.requests if one.method == "POST"]) == before
     assert (typed_traces(code, sent(seen)), traces(secret_of(code), sent(seen))) == ([], [])
-    page.get_by_role("link", name="Go back").click()
-    page.wait_for_url(f"{hospital.portal}/**")
+    page.get_by_role("link", name="Back to your keys").click()
+    page.wait_for_url(f"{hospital.portal}/keys")
 
 
 def test_a_new_code_opens_the_key_and_the_old_one_does_not(hospital: Hospital, page: Page, elsewhere: Page) -> None:
