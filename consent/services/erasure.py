@@ -120,6 +120,16 @@ class Erasures:
             found = sorted(self.register.erasures.values(), key=lambda erasure: (erasure.asked_at, erasure.subject))
             return [(erasure, next_state(erasure, self._world(unit, erasure, anchored))) for erasure in found]
 
+    def next_of(self, subject: SubjectId) -> ErasureState | Wait | None:
+        """Return what comes next in a person's erasure, or what it waits for: of the anchor, that it is looked at next.
+
+        None where it is final, or nobody asked for it.
+        """
+        with self.store.reading() as unit:
+            self._follow(unit)
+            erasure = self.register.erasures.get(subject)
+            return None if erasure is None else next_state(erasure, self._world(unit, erasure, 0))
+
     def receipt(self, subject: SubjectId) -> Receipt:
         """Return the signed receipt of a final erasure; raise `NoErasureError`."""
         with self.store.reading() as unit:

@@ -8,7 +8,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
@@ -17,7 +17,7 @@ from flask import Blueprint, Response, abort, redirect, render_template
 from flask.typing import ResponseReturnValue
 from flask_babel import lazy_gettext as _l
 
-from consent.domain.erasure import ErasureState
+from consent.domain.erasure import ErasureState, Wait
 from consent.domain.terms import SubjectId
 from consent.services.portal.erasing import Standing
 from consent.web.guard import patient
@@ -32,15 +32,31 @@ STEPS: Final = (
     (ErasureState.FINAL, _l("Erased for good"), _l("No copy that we know of opens your records.")),
 )
 """The states that people see, each with what it means."""
+WAITS: Final = {
+    Wait.REQUEST: _l("We look into what was asked for. Call us, if this stays."),
+    Wait.HOLD: _l("The law makes us keep your records for now."),
+    Wait.CHAIN: _l("First all that you allowed must be stopped in public too. This takes some hours."),
+    Wait.ANCHOR: _l(
+        "First the list of all who read your records is sealed, so that no one can hide it. This takes some hours."
+    ),
+    Wait.TURN: _l("First the key of all old copies is changed."),
+    Wait.REPLICA: _l(
+        "A place where the old key may still lie has not answered. We look after it. Call us, if this stays."
+    ),
+    Wait.DATE: _l("The last old copies run out by then."),
+}
+"""What the next step waits for."""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step on the page; `at` is None before it was reached."""
+    """One step on the page; `at` is None before it was reached, then the next has what it waits for, and till when."""
 
     words: str
     hint: str
     at: datetime | None
+    waits: str = ""
+    due: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +100,6 @@ class ErasurePages:
             steps=_steps(standing),
             held=standing.state is ErasureState.BLOCKED_RETAINED,
             final=standing.state is ErasureState.FINAL,
-            final_at=standing.final_at,
             receipt=receipt,
             drawing=drawing,
         )
@@ -103,4 +118,9 @@ class ErasurePages:
 
 
 def _steps(standing: Standing) -> Sequence[Step]:
-    return [Step(str(words), str(hint), standing.at.get(state)) for state, words, hint in STEPS]
+    steps = [Step(str(words), str(hint), standing.at.get(state)) for state, words, hint in STEPS]
+    coming = next((place for place, step in enumerate(steps) if step.at is None), None)
+    if coming is not None and standing.waits is not None:
+        due = standing.final_at if standing.waits is Wait.DATE else standing.turns_at
+        steps[coming] = replace(steps[coming], waits=str(WAITS[standing.waits]), due=due)
+    return steps

@@ -1,6 +1,7 @@
 """A patient uses an app with keys that they had before: it connects, signs, refuses, and may try to cheat."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page
@@ -182,3 +183,52 @@ def test_an_app_that_cheats_enrols_nobody(hospital: Hospital, page: Page, seen: 
     said(page, "What your app gave us is wrong")
     assert sent_to(seen, "/set-up/app") == 0
     assert subject not in enrolments(hospital)
+
+
+OWN_REQUESTS = {
+    "access": ("/records", "Get a copy of everything", "Get my copy"),
+    "erase": ("/erase", "Go on to erase", "Erase my records for good"),
+}
+"""What somebody signs for themselves: from where, by which button, and what they press last."""
+
+
+def at_a_request(page: Page, hospital: Hospital, action: str) -> None:
+    """Go to where a request is signed."""
+    path, begin, _last = OWN_REQUESTS[action]
+    page.goto(f"{hospital.portal}{path}")
+    page.get_by_role("button", name=begin).click()
+    page.wait_for_url(f"{hospital.signing}/request")
+    page.locator("#act").wait_for()
+
+
+@pytest.mark.parametrize("action", OWN_REQUESTS)
+def test_what_somebody_asks_for_themselves_is_signed_by_their_app_or_not_at_all(
+    hospital: Hospital, page: Page, seen: Seen, action: str
+) -> None:
+    app, last = app_for(hospital, page), OWN_REQUESTS[action][2]
+    subject = enrolled(page, hospital)
+    at_a_request(page, hospital, action)
+    own, network = app.key, app.chain_id
+    app.refuses = True
+    page.get_by_role("button", name=last).click()
+    said(page, "You said no in your app")
+    app.refuses, app.chain_id = False, 5
+    page.get_by_role("button", name=last).click()
+    said(page, "Your app is on another network")
+    app.key, app.chain_id = KeyApp(1).key, network
+    page.get_by_role("button", name=last).click()
+    said(page, "not the account that you use here")
+    assert sent_to(seen, "/request") == 0
+    assert not [e for e in hospital.house.log() if e.get("subject") == subject and e["action"] in {"access", "erase"}]
+    app.key = own
+    if action == "access":
+        with page.expect_download() as downloading:
+            page.get_by_role("button", name=last).click()
+        assert Path(downloading.value.path()).read_text().startswith('{"resourceType":"Bundle"')
+    else:
+        page.get_by_role("button", name=last).click()
+        page.get_by_role("heading", name="Your records are being erased").wait_for()
+    told = [e for e in hospital.house.log() if e.get("subject") == subject and e["action"] in {"access", "erase"}]
+    assert told[0]["actor"] == "patient"
+    assert app.signed[-1]["primaryType"] == "SubjectRequest"
+    assert app.signed[-1]["message"]["action"] == action

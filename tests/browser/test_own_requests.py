@@ -8,12 +8,15 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, Route
 
+from consent import wiring
 from consent.services.portal.own_records import VIEW
+from consent.settings import WebSettings
 from consent.wiring.backups import Backup, back_up_installation
 from tests.browser.hospital import Hospital, made_a_key
 from tests.browser.looking import with_a_key
+from tests.browser.test_receipts import refused_when_altered
 from tests.browser.walking import Walk, came_in
-from tests.services.house import House
+from tests.services.house import House, identifier_of, receive
 from vault import KeyTree, VaultError, open_keys
 
 
@@ -64,7 +67,9 @@ def opened_again(house: House, backup: Backup) -> KeyTree:
     return KeyTree.open(open_keys(backup.keys), keys._replicas.root, house.settings.replicas, keys.tenant)
 
 
-def test_an_erasure_goes_from_the_button_to_its_end(hospital: Hospital, walk: Walk, tmp_path: Path) -> None:
+def test_an_erasure_goes_from_the_button_to_its_end(
+    hospital: Hospital, walk: Walk, elsewhere: Page, tmp_path: Path
+) -> None:
     page, house, subject = walk.page, hospital.house, hospital.newcomers[-1]
     walk.chosen()
     walk.to_sign()
@@ -94,16 +99,46 @@ def test_an_erasure_goes_from_the_button_to_its_end(hospital: Hospital, walk: Wa
     assert page.get_by_text("Not yet.").count() == 0
     with page.expect_download() as downloading:
         page.get_by_role("link", name="Get the receipt").click()
-    receipt = Path(downloading.value.path()).read_text()
-    assert "attested" in json.loads(receipt)
-    page.goto(f"{hospital.portal}/check")
-    page.get_by_label("Or its words").fill(receipt)
-    page.get_by_role("button", name="Check it").click()
-    page.get_by_role("heading", name="This receipt is true").wait_for()
+    receipt = json.loads(Path(downloading.value.path()).read_text())
+    assert receipt["attested"]
+    refused_when_altered(elsewhere, hospital, receipt)
     with pytest.raises(VaultError):
         opened_again(house, backup).unwrap([subject])
     page.goto(hospital.portal)
     page.get_by_role("button", name="Sign in").wait_for()
+
+
+def test_whoever_was_erased_enrols_again_as_somebody_new(hospital: Hospital, walk: Walk) -> None:
+    page, house, before = walk.page, hospital.house, hospital.newcomers[-1]
+    number = 999 + len(hospital.newcomers)
+    walk.chosen()
+    walk.to_sign()
+    walk.signed()
+    page.goto(f"{hospital.portal}/erase")
+    walk.button("Go on to erase")
+    page.wait_for_url(f"{hospital.signing}/request")
+    walk.button("Erase my records for good")
+    page.wait_for_url(f"{hospital.portal}/erasure/**")
+    for _ in range(6):
+        house.publish()
+        house.anchor()
+        house.open.keep_house()
+    house.open.records.enrol_again([identifier_of(number)], house.clock())
+    [after] = receive(house.open, number)
+    assert after != before
+    hospital.ask(after)
+    code = wiring.enrolling(house.open, WebSettings.read(hospital.port, {})).invite(after, house.clock())
+    made_a_key(page, hospital, code)
+    came_in(page, hospital)
+    assert page.get_by_role("heading", name="No one can use your records").is_visible()
+    page.goto(f"{hospital.portal}/receipts")
+    assert page.locator("a.line").count() == 0, "what was before leads to nobody"
+    page.goto(hospital.portal)
+    walk.chosen()
+    walk.to_sign()
+    walk.signed()
+    house.publish()
+    assert (house.verdict(after), house.verdict(before)) == ("PERMIT", "BLOCKED")
 
 
 def test_an_erasure_is_told_only_under_its_own_address(hospital: Hospital, elsewhere: Page) -> None:

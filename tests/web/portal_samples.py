@@ -121,10 +121,13 @@ PAGES: Final[dict[str, dict[str, Any]]] = {
     },
     "erasure": {
         "code": "c1",
-        "steps": [SimpleNamespace(words=ODD, hint=ODD, at=STOP.at), SimpleNamespace(words=ODD, hint=ODD, at=None)],
+        "steps": [
+            SimpleNamespace(words=ODD, hint=ODD, at=STOP.at),
+            SimpleNamespace(words=ODD, hint=ODD, at=None, waits=ODD, due=STOP.at),
+            SimpleNamespace(words=ODD, hint=ODD, at=None, waits="", due=None),
+        ],
         "held": True,
         "final": False,
-        "final_at": STOP.at,
         "receipt": SimpleNamespace(attested=ODD, index=4812),
         "drawing": "data:,",
     },

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from consent.domain.entry import Action
-from consent.domain.erasure import ErasureState
+from consent.domain.erasure import ErasureState, Wait
 from consent.domain.receipt import Receipt
 from consent.domain.request_file import RequestFile
 from consent.domain.terms import Operation, SubjectId
@@ -53,11 +53,15 @@ class Standing:
         state: the newest.
         at: when each state was reached first.
         final_at: from when on no copy opens; None while that is not known.
+        waits: what the next step waits for; None where nothing is in its way, and at the end.
+        turns_at: from when on the epoch of the deleted key turns, where that is waited for and still to come.
     """
 
     state: ErasureState
     at: dict[ErasureState, datetime]
     final_at: datetime | None
+    waits: Wait | None = None
+    turns_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +117,11 @@ class Erasing:
         times = {verdict: time for verdict, time in steps if isinstance(time, int)}  # newest first: the oldest stands
         at = {state: datetime.fromtimestamp(times[state], UTC) for state in ErasureState if state in times}
         final_at = datetime.fromtimestamp(known.final_at, UTC) if known.final_at else None
-        return Standing(known.state, at, final_at)
+        following = self.erasures.next_of(subject)
+        waits = following if isinstance(following, Wait) else None
+        turns = datetime.fromtimestamp(self.erasures.register.turned_at + self.epochs.every, UTC)
+        turns_at = turns if waits is Wait.TURN and turns > self.epochs.clock() else None
+        return Standing(known.state, at, final_at, waits, turns_at)
 
     def receipt(self, subject: SubjectId) -> Receipt | None:
         """Return the newest signed receipt: that all reading stopped, and at the end that the erasure is final."""
