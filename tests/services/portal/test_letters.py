@@ -5,25 +5,41 @@ A real mail server takes them; studies, people and consents are full of words th
 
 import base64
 import email
+import json
 import quopri
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from email.policy import default
+from typing import Final
 
 import pytest
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
+from consent.adapters.fhir import read
 from consent.adapters.smtp import SmtpPost
 from consent.domain.entry import Action, Entry
-from consent.domain.terms import month_end_after
+from consent.domain.terms import StudyReference, SubjectId, month_end_after
 from consent.services.notices import Notice
 from consent.services.posting import Posting
+from consent.services.received import ReceivedResource
 from consent.web.letters import Letters
 from tests.mail_server import served
-from tests.services.house import DICTIONARY, STUDY, House
+from tests.services.house import DICTIONARY, House, identifier_of, patient_bundle
+from tests.services.house import STUDY as ASKED
 from tests.services.portal.patients import Portal
 from vault import Access
 
+STUDY: Final = replace(
+    ASKED,
+    reference=StudyReference("zyxographine-7", "Zyxographine in quavering hearts", "Wolverbank Infirmary"),
+    text="Whoever has the Blenkinsop syndrome is asked.",
+    ethics="EC Tarradiddle 77",
+)
+CANARIES: Final = (
+    *("zyxographine", "quavering", "Wolverbank", "Infirmary", "Blenkinsop", "syndrome", "Tarradiddle"),
+    *("Ermengarde", "Fanshawe", "lissencephaly", "918273.645", "laboratory", "creatinine", "outcome"),
+)
+"""What is planted in the study and in the records, and stands nowhere else."""
 PORTAL, TELEPHONE = "https://portal.hospital.example", "020 7946 0123"
 ADDRESS = "wilhelmina@home.example"
 
@@ -56,7 +72,37 @@ def texts_of(letter: bytes) -> bytes:
     return texts + texts.lower()
 
 
-def test_no_letter_names_a_study_an_institution_a_condition_a_person_or_an_id(house: House) -> None:
+def planted(number: int) -> bytes:
+    """Return somebody's Bundle with a name, a condition and a value that stand nowhere else."""
+    bundle = json.loads(patient_bundle(number))
+    patient, creatinine, _outcome = [entry["resource"] for entry in bundle["entry"]]
+    patient["name"] = [{"family": "Fanshawe", "given": ["Ermengarde"]}]
+    creatinine["note"] = [{"text": "lissencephaly"}]
+    creatinine["valueQuantity"]["value"] = 918273.645
+    return json.dumps(bundle).encode()
+
+
+def plant(house: House) -> None:
+    """Approve the study, and let canaries come in with two people's records."""
+    found = list(read([planted(number) for number in (0, 1)]))
+    house.open.records.deposit([one for one in found if isinstance(one, ReceivedResource)], house.clock())
+    house.open.registration.approve(STUDY, house.clock())
+
+
+def used(house: House, subject: SubjectId) -> str:
+    """Read somebody's records for the study; return what came."""
+    name = STUDY.reference.id
+    access = Access(f"study:{name}", name, "train", DICTIONARY.required, DICTIONARY.optional)
+    with house.open.store.reading() as unit:
+        [outcome] = house.open.vault.read(unit.connection, house.gate(STUDY), access, [subject])
+    return repr(outcome)
+
+
+@pytest.mark.parametrize("language", ["en", "es"])
+def test_no_letter_names_a_study_an_institution_a_condition_a_person_or_an_id(
+    house: House, language: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG")
     opened, clock, inbox = house.open, house.clock, Inbox()
     noticing, [subject, leaving] = opened.noticing, house.people[:2]
     with served(inbox) as server:
@@ -70,15 +116,14 @@ def test_no_letter_names_a_study_an_institution_a_condition_a_person_or_an_id(ho
                 pass
 
         told()
+        plant(house)
         for one in (subject, leaving):
-            Portal.of(house).room.signing_in.set_contact(one, ADDRESS)
+            Portal.of(house).room.signing_in.set_contact(one, ADDRESS, language)
         expires = month_end_after(clock(), 6)
-        house.grant(subject, expires=expires)
+        house.grant(subject, expires=expires, study=STUDY.reference, text_hash=STUDY.text_hash)
         house.publish()
-        access = Access("study:kidneys", "kidneys", "train", DICTIONARY.required, DICTIONARY.optional)
-        with opened.store.reading() as unit:
-            list(opened.vault.read(unit.connection, house.gate(), access, [subject]))
-        acts = [(Action.ENROL, f"KEY_{verdict}") for verdict in ("ASKED", "CANCELLED", "REPLACED")]
+        assert "lissencephaly" in used(house, subject), "the canaries are in what was read"
+        acts = [(Action.ENROL, v) for v in ("KEY_ASKED", "KEY_CANCELLED", "KEY_REPLACED", "WAY_ADDED")]
         with opened.store.begin() as unit:
             entries = [Entry(1, "patient", *act, subject) for act in (*acts, (Action.REPORT, "ANSWERED"))]
             indices = [placed.index for placed in opened.log.append(unit, entries)]
@@ -96,21 +141,13 @@ def test_no_letter_names_a_study_an_institution_a_condition_a_person_or_an_id(ho
         house.stop(subject)
         told()
     assert len(inbox.letters) == len(Notice)
-    reference = STUDY.reference
-    words = [
-        reference.title,
-        reference.id,
-        "Kidney",
-        "kidney",
-        reference.institution,
-        "The Test Hospital",
-        STUDY.ethics,
-    ]
-    canaries = [*words, "laboratory", "creatinine", "outcome", subject, leaving, *ids, "study", "https://hospital"]
+    canaries = [*CANARIES, STUDY.reference.id, subject, leaving, *ids, identifier_of(0), "study", "estudio"]
+    logged = "\n".join(record.getMessage() for record in caplog.records if record.name.startswith("consent"))
+    assert [word for word in (*canaries, ADDRESS) if word in logged] == []
     for letter in inbox.letters:
-        read = texts_of(letter)
+        text = texts_of(letter)
         told_of = [
-            word for word in canaries if any(form in read for form in every_form(word) | every_form(word.lower()))
+            word for word in canaries if any(form in text for form in every_form(word) | every_form(word.lower()))
         ]
         assert told_of == []
         body = str(email.message_from_bytes(letter, policy=default).get_content())
