@@ -11,11 +11,12 @@ from collections.abc import Mapping
 from io import BytesIO
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlencode
 
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.support import NullTranslations, Translations
-from flask import Flask, Response, request
+from flask import Flask, Response, current_app, request
 from flask_babel import Babel, Domain, get_babel, get_locale
 
 ENGLISH: Final = "en_GB"
@@ -71,7 +72,7 @@ def speak(app: Flask, time_zone: str = "UTC", onward: str | None = None) -> None
     )
     catalogues = Catalogues({tag: read_catalogue(tag) for tag in LANGUAGES if tag != "en"})
     get_babel(app).instance.domain_instance = catalogues
-    app.context_processor(lambda: {"languages": LANGUAGES})
+    app.context_processor(lambda: {"languages": LANGUAGES, "in_language": in_language})
     app.after_request(lambda response: _remember(response, onward))
 
 
@@ -81,6 +82,18 @@ def language() -> str:
         if chosen in LANGUAGES:
             return chosen
     return request.accept_languages.best_match(list(LANGUAGES), "en") or "en"
+
+
+def in_language(tag: str) -> str:
+    """Return where this page is read in a language: its own address, with all else that was asked of it."""
+    kept = [(name, value) for name, value in request.args.items(multi=True) if name != "lang"]
+    return f"{_opens_again()}?{urlencode([('lang', tag), *kept])}"
+
+
+def _opens_again() -> str:
+    """Return where a link from this page leads: to itself, or to the start where only a form brings it about."""
+    adapter = current_app.create_url_adapter(request)
+    return "" if request.method == "GET" or (adapter and adapter.test(method="GET")) else "/"
 
 
 def _remember(response: Response, onward: str | None) -> Response:

@@ -10,7 +10,7 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po
 from flask import Flask, render_template_string
 
-from consent.web.words import CATALOGUES, COOKIE, read_catalogue, speak
+from consent.web.words import CATALOGUES, COOKIE, in_language, read_catalogue, speak
 
 WEB: Final = CATALOGUES.parent
 SOURCE: Final = (CATALOGUES / "es" / "LC_MESSAGES" / "messages.po").read_bytes()
@@ -115,6 +115,27 @@ def test_the_public_page_keeps_nothing(app: Flask) -> None:
     answer = app.test_client().get("/check?lang=es")
     assert answer.text == "Salir check"
     assert "Set-Cookie" not in answer.headers
+
+
+@pytest.mark.parametrize("asked", ["", "?lang=en", "?lang=en&lang=es"])
+def test_a_link_to_another_language_leads_to_the_same_page(app: Flask, asked: str) -> None:
+    assert app.test_client().get(f"/a{asked}").text == "Sign out a"
+    with app.test_request_context(f"/a{asked}"):
+        assert in_language("es") == "?lang=es"
+
+
+def test_a_link_to_another_language_keeps_what_else_was_asked(app: Flask) -> None:
+    with app.test_request_context("/activity?show=mine&before=17&lang=en&x=a%26b%22&x=%3Ci%3E"):
+        assert in_language("es") == "?lang=es&show=mine&before=17&x=a%26b%22&x=%3Ci%3E"
+
+
+def test_where_a_page_came_of_a_form_alone_the_link_leads_to_the_start() -> None:
+    app = Flask(__name__)
+    app.add_url_rule("/wrong", "_wrong", lambda: "", methods=["POST"])
+    app.add_url_rule("/choose", "_choose", lambda: "", methods=["GET", "POST"])
+    for path, leads in (("/wrong", "/?lang=es"), ("/choose", "?lang=es")):
+        with app.test_request_context(path, method="POST"):
+            assert in_language("es") == leads
 
 
 def test_plurals_are_chosen_as_spanish_does() -> None:
