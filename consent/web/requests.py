@@ -79,7 +79,7 @@ class RequestPages:
 
     def say_no(self, study: str) -> ResponseReturnValue:
         """Say no to it."""
-        title = self._asked(study).reference.title
+        title = asked(self._asked(study)).title
         self.room.asking.decline(here().subject, study)
         here().pop("draft", None)
         flash(_("You said no to “%(title)s”. Your care does not change.", title=title))
@@ -144,7 +144,8 @@ class RequestPages:
         """Show all answers, and the sentences that will be signed."""
         found = self._asked(study)
         terms = self._terms(found)
-        return self._page("check", found, 4, sentences=render(terms, _NO_SALT), terms=terms.hash().hex())
+        sentences, spoken = render(terms, _NO_SALT), terms.language
+        return self._page("check", found, 4, sentences=sentences, spoken=spoken, terms=terms.hash().hex())
 
     def allow(self, study: str) -> ResponseReturnValue:
         """Lead to the signing origin with what was checked; what changed since, as in another tab, is checked again."""

@@ -108,7 +108,7 @@ class SigningPages:
         """Show the page of this session's act."""
         if here().get("act", {}).get("purpose") != purpose:
             return render_template("signing/lost_link.html"), 410
-        shown = said_of(here()["act"]) | {"sentences": self._sentences(purpose)}
+        shown = {**said_of(here()["act"]), **self._spoken(purpose)}
         return render_template(f"signing/{purpose.replace('-', '_')}.html", **shown)
 
     def cancel(self) -> ResponseReturnValue:
@@ -225,11 +225,9 @@ class SigningPages:
             abort(410)
         return terms
 
-    def _sentences(self, purpose: str) -> Mapping[str, str]:
-        if purpose != "sign":
-            return {}
-        details = render(self._terms(here()["act"]), _NO_SALT)
-        return {name: getattr(details, name) for name in ("who", "what", "why", "until")}
+    def _spoken(self, purpose: str) -> Mapping[str, str]:
+        """Return the language of what there is to sign; where that is gone meanwhile, it ends here."""
+        return {"spoken": self._terms(here()["act"]).language} if purpose == "sign" else {}
 
     def _enrolled(self, act: Mapping[str, Any], wallet: NewWallet) -> ResponseReturnValue:
         invitation, challenge = bytes.fromhex(act["state"]["invitation"]), bytes.fromhex(act["challenge"])

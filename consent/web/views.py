@@ -28,9 +28,10 @@ class Chip:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """One consent on a page."""
+    """One consent on a page; title and sentences are in `language`."""
 
     id: str
+    language: str
     title: str
     institution: str
     who: str
@@ -45,9 +46,13 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One request on a page; `required` and `optional` are name, words and number of records of each category."""
+    """One request on a page, its title and text in `language`.
+
+    `required` and `optional` are name, words and number of records of each category.
+    """
 
     id: str
+    language: str
     title: str
     institution: str
     purpose: str
@@ -85,6 +90,7 @@ def card(given: Given) -> Card:
     word, tone = STATUSES[given.status]
     return Card(
         id=given.id,
+        language=given.language,
         title=given.title,
         institution=given.institution,
         who=given.details.who,
@@ -110,10 +116,12 @@ def ledger_word(given: Given) -> str:
 def asked(request: Request) -> Asked:
     """Return a request as it is shown."""
     tongue = language()
-    study = request.study.read_in(tongue) or request.study
+    told = request.study.read_in(tongue)
+    study = told or request.study
     operations = [str(OPERATIONS[operation]) for operation in OPERATIONS if operation in study.operations]
     return Asked(
         id=study.reference.id,
+        language=tongue if told else "en",
         title=study.reference.title,
         institution=study.reference.institution,
         purpose=request.permission.sentence(CURRENT[tongue]),

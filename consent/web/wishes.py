@@ -18,6 +18,7 @@ from consent.domain.research import ResearchKind
 from consent.web.guard import patient
 from consent.web.room import PortalRoom
 from consent.web.routes import Route, route
+from consent.web.words import language
 
 KINDS: Final = {
     ResearchKind.HEALTH: (_l("Health and illness"), _l("How people fall ill, and what helps.")),
@@ -55,7 +56,7 @@ class WishPages:
             "portal/wishes.html",
             counted=self.room.asking.is_asked(subject),
             kinds=[(kind.value, words, hint, kind in never) for kind, (words, hint) in KINDS.items()],
-            declined=self.room.wishing.declined(subject),
+            declined=self.room.wishing.declined(subject, language()),
         )
 
     def wish(self) -> ResponseReturnValue:

@@ -19,6 +19,7 @@ def card(tone: str = "on", stopped: datetime | None = None) -> SimpleNamespace:
     """Return one consent as home, the list and the detail show it."""
     return SimpleNamespace(
         id="c1",
+        language="en",
         title=ODD,
         institution=ODD,
         who=ODD,
@@ -34,6 +35,7 @@ def card(tone: str = "on", stopped: datetime | None = None) -> SimpleNamespace:
 
 ASKED: Final = SimpleNamespace(
     id="r1",
+    language="en",
     title=ODD,
     institution=ODD,
     text=ODD,
@@ -90,7 +92,7 @@ PAGES: Final[dict[str, dict[str, Any]]] = {
     "choose": _STEP | {"errors": [("required", ODD)]},
     "when": _STEP | {"windows": [("all", ODD)], "ends": [("2027-06", ODD)], "errors": [("end", ODD)]},
     "questions": _STEP | {"mistaken": ["undo"], "errors": [("undo", ODD)]},
-    "check": _STEP | {"sentences": card()},
+    "check": _STEP | {"sentences": card(), "spoken": "en"},
     "consents": {
         "signed_in": True,
         "in_force": [card(), card("wait")],

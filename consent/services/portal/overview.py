@@ -72,6 +72,7 @@ class Given:
         since: when it was given.
         ends: its last day.
         operations: what the study may do with the records.
+        language: in which it was given; title and details are in it.
         stopped: when it was stopped, None while it was not.
         stopped_by: `patient` or `operator`.
         revoked: whether the ledger says so too.
@@ -92,6 +93,7 @@ class Given:
     commitment: str
     address: str
     operations: frozenset[Operation] = frozenset()
+    language: str = "en"
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,6 +273,7 @@ class _View:
             commitment=entry.commitment.hex(),
             address=entry.patient.hex(),
             operations=terms.operations,
+            language=terms.language,
         )
 
     def _categories(self, entry: BookEntry) -> frozenset[Category]:

@@ -62,13 +62,14 @@ class Wishing:
             unit.wishes.put(subject, sealed)
             self.log.append(unit, [Entry(int(now.timestamp()), "patient", Action.PREFER, CHANGED, subject)])
 
-    def declined(self, subject: SubjectId) -> list[StudyReference]:
-        """Return the studies that a person said no to and that could still ask, by their titles."""
+    def declined(self, subject: SubjectId, language: str = "en") -> list[StudyReference]:
+        """Return the studies that a person said no to and that could still ask, by their titles in a language."""
         with self.store.reading() as unit:
             self.book.follow(unit)
             said_no = unit.accounts.declined(subject) - self.book.closed
             found = self.studies.all(unit, said_no).values()
-        return sorted((study.reference for study in found), key=lambda reference: (reference.title, reference.id))
+        asked = (study.read_in(language) or study for study in found)
+        return sorted((study.reference for study in asked), key=lambda reference: (reference.title, reference.id))
 
     def let_ask(self, subject: SubjectId, study: str) -> None:
         """Take a no back: the study may ask again."""
