@@ -11,7 +11,9 @@ from playwright.sync_api import Browser, BrowserContext, Page, Request, sync_pla
 
 from tests.browser.chromium import WITHOUT, NoChromiumError, launched
 from tests.browser.hospital import Hospital, served
-from tests.browser.looking import PHONE
+from tests.browser.looking import PHONE, looked_at
+from tests.browser.looks import Look
+from tests.browser.tongues import ENGLISH, LOCALES, Tongue
 from tests.services.house import House, Template
 
 
@@ -75,9 +77,9 @@ def is_here(url: str) -> bool:
 
 
 @contextmanager
-def opened(browser: Browser) -> Iterator[BrowserContext]:
-    """Open a browser and watch it."""
-    own = browser.new_context(viewport={"width": PHONE["width"], "height": PHONE["height"]}, locale="en-GB")
+def opened(browser: Browser, locale: str = LOCALES["en"]) -> Iterator[BrowserContext]:
+    """Open a browser that prefers a language, and watch it."""
+    own = browser.new_context(viewport=PHONE, locale=locale)
     seen = watched(own)
     own.seen = seen  # type: ignore[attr-defined]  # for the fixture below
     own.set_default_timeout(15_000)
@@ -95,9 +97,16 @@ def seen(context: BrowserContext) -> Seen:
 
 
 @pytest.fixture
-def context(browser: Browser) -> Iterator[BrowserContext]:
+def said(request: pytest.FixtureRequest) -> Tongue:
+    """What pages are read in: English, where a file of tests says nothing else."""
+    found: Tongue = getattr(request, "param", ENGLISH)
+    return found
+
+
+@pytest.fixture
+def context(browser: Browser, said: Tongue) -> Iterator[BrowserContext]:
     """A browser of its own, with nothing stored; at the end it spoke to nobody else and nothing broke in a page."""
-    with opened(browser) as own:
+    with opened(browser, LOCALES[said.language]) as own:
         yield own
 
 
@@ -112,6 +121,15 @@ def elsewhere(browser: Browser) -> Iterator[Page]:
 def page(context: BrowserContext) -> Page:
     """A page of the test's browser."""
     return context.new_page()
+
+
+@pytest.fixture
+def look(page: Page, said: Tongue) -> Iterator[Look]:
+    """Look at the page as it is now, under a name; at the end nothing was wrong anywhere."""
+    wrong: list[str] = []
+    page.emulate_media(reduced_motion="reduce")  # a colour on its way to another is neither
+    yield lambda name: wrong.extend(looked_at(page, name, said))
+    assert wrong == []
 
 
 @pytest.fixture(scope="session")

@@ -27,6 +27,7 @@ from consent.services.portal.sessions import BrowserSessions, SessionKind
 from consent.settings import WebSettings
 from consent.web.room import PortalRoom
 from consent.web.session import PORTAL_COOKIE
+from tests.browser.tongues import ENGLISH, Tongue
 from tests.services.house import PASSPHRASE, House, receive
 
 TELEPHONE: Final = "020 7946 0123"
@@ -43,6 +44,7 @@ class Hospital:
     server: subprocess.Popen[bytes]
     output: Path
     newcomers: list[SubjectId] = field(default_factory=list)
+    called: int = 0
 
     @property
     def portal(self) -> str:
@@ -61,6 +63,11 @@ class Hospital:
         self.newcomers.append(subject)
         enrolling = wiring.enrolling(self.house.open, WebSettings.read(self.port, {}))
         return subject, enrolling.invite(subject, datetime.now(UTC))
+
+    def somebody(self) -> SubjectId:
+        """Return somebody of the house whom no test had before."""
+        self.called += 1
+        return self.house.people[self.called - 1]
 
     def ask(self, *subjects: SubjectId) -> None:
         """Let these people be asked."""
@@ -139,38 +146,38 @@ def _wait(port: int, server: subprocess.Popen[bytes]) -> None:
     raise AssertionError("the server does not answer")
 
 
-def made_a_key(page: Page, hospital: Hospital, code: str, passphrase: str = "") -> str:
+def made_a_key(page: Page, hospital: Hospital, code: str, passphrase: str = "", said: Tongue = ENGLISH) -> str:
     """Enrol with a code, as a patient does; return the recovery code."""
     page.goto(f"{hospital.portal}/start#{code}")
-    page.get_by_role("button", name="Go on").click()
-    page.get_by_role("button", name="Make my key").click()
+    page.get_by_role("button", name=said("Go on")).click()
+    page.get_by_role("button", name=said("Make my key")).click()
     page.wait_for_url(f"{hospital.signing}/**")
     page.locator("[data-step]:not([hidden])").wait_for()
-    chosen_key(page, passphrase)
-    code = typed_back(page)
+    chosen_key(page, passphrase, said)
+    code = typed_back(page, said)
     page.wait_for_url(f"{hospital.portal}/**")
     return code
 
 
-def chosen_key(page: Page, passphrase: str = "") -> None:
+def chosen_key(page: Page, passphrase: str = "", said: Tongue = ENGLISH) -> None:
     """Make a key with a touch, or with a passphrase where one is given."""
     new = page.locator("#passphrase-new")
     if new.is_hidden():  # so it begins where no passkey is known
-        page.get_by_role("button", name="Make my key").click()
+        page.get_by_role("button", name=said("Make my key")).click()
     if passphrase:
         new.fill(passphrase)
-        page.get_by_label("The same passphrase again").fill(passphrase)
+        page.get_by_label(said("The same passphrase again")).fill(passphrase)
         page.locator("#passphrase-form").get_by_role("button").click()
 
 
-def typed_back(page: Page) -> str:
+def typed_back(page: Page, said: Tongue = ENGLISH) -> str:
     """Go through a new recovery code; return it."""
-    page.get_by_role("button", name="I have it on paper").wait_for()
+    page.get_by_role("button", name=said("I have it on paper")).wait_for()
     groups = page.locator("#new-code li").all_inner_texts()
-    page.get_by_role("button", name="I have it on paper").click()
+    page.get_by_role("button", name=said("I have it on paper")).click()
     for question in (0, 1):
         asked = re.search(r"\d", page.locator(f"#group-{question}-label").inner_text())
         assert asked is not None
         page.locator(f"#group-{question}").fill(groups[int(asked[0]) - 1])
-    page.locator("#check-form").get_by_role("button", name="Go on").click()
+    page.locator("#check-form").get_by_role("button", name=said("Go on")).click()
     return "-".join(groups)

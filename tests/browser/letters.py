@@ -16,7 +16,8 @@ def code_in(letters: Path, before: int = 0) -> str:
     while len(found := sorted(letters.glob("*.eml"), key=lambda one: one.stat().st_mtime_ns)) <= before:
         assert time.monotonic() < end, "no letter came"
         time.sleep(0.05)
-    text = message_from_bytes(found[-1].read_bytes()).get_payload()
-    code = re.search(r"Your code is ([0-9A-Z-]+)", str(text))
+    text = message_from_bytes(found[-1].read_bytes()).get_payload(decode=True)
+    assert isinstance(text, bytes)
+    code = re.search(r"\b[0-9A-Z]{4}(?:-[0-9A-Z]{4})+\b", text.decode())
     assert code is not None
-    return code[1]
+    return code[0]

@@ -1,6 +1,6 @@
 """Pictures of every page, in the order of a patient's way.
 
-    CONSENTRY_SCREENSHOTS=docs/portal pytest tests/browser/test_looks.py
+    CONSENTRY_SCREENSHOTS=docs/portal pytest tests/browser/test_looks*.py
 
 Each page is kept as it is on a phone, light and dark, and on a wide screen, with as few colours as do it justice.
 """
@@ -17,6 +17,7 @@ COLOURS: Final = 96
 TALLEST: Final = 1700
 """In CSS pixels: a long list goes on like its beginning."""
 SETTING: Final = "CONSENTRY_SCREENSHOTS"
+LANGUAGE: Final = "CONSENTRY_SCREENSHOTS_LANGUAGE"
 LOOKS: Final = {
     "phone-light": ("light", 390, 844),
     "phone-dark": ("dark", 390, 844),
@@ -103,10 +104,10 @@ WAY: Final = {
 """Every page, by the name of its pictures, and what it shows."""
 
 
-def pictures(page: Page, name: str) -> None:
-    """Keep pictures of a page, where `CONSENTRY_SCREENSHOTS` names a folder."""
+def pictures(page: Page, name: str, language: str) -> None:
+    """Keep pictures of a page, where `CONSENTRY_SCREENSHOTS` names a folder, in the language that is asked for."""
     named = os.environ.get(SETTING)
-    if not named:
+    if not named or language != os.environ.get(LANGUAGE, "en"):
         return
     folder = Path(named)
     folder.mkdir(parents=True, exist_ok=True)
@@ -148,7 +149,7 @@ Every page in the order of a patient's way. All people, studies and hospitals he
 are taken by the tests that look at each page:
 
 ```
-CONSENTRY_SCREENSHOTS=docs/portal .venv/bin/python -m pytest tests/browser/test_looks.py
+CONSENTRY_SCREENSHOTS=docs/portal .venv/bin/python -m pytest tests/browser/test_looks*.py
 ```
 
 | page | phone, light | phone, dark | wide screen |

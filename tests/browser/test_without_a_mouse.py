@@ -71,7 +71,7 @@ class Keyboard:
 
 @pytest.fixture
 def keyboard(page: Page) -> Keyboard:
-    page.set_viewport_size({"width": WIDE["width"], "height": WIDE["height"]})
+    page.set_viewport_size(WIDE)
     return Keyboard(page)
 
 

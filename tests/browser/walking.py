@@ -5,17 +5,22 @@ from dataclasses import dataclass
 from playwright.sync_api import Locator, Page
 
 from tests.browser.hospital import Hospital
+from tests.browser.tongues import ENGLISH, Tongue
 from tests.services.house import STUDY
 
 
 @dataclass(slots=True)
 class Walk:
-    """A patient in front of a page: `presses` counts what they press or tick, `pages` what opens."""
+    """A patient in front of a page: `presses` counts what they press or tick, `pages` what opens.
+
+    Buttons, links and labels are named in English; `said` says what they are called on the page.
+    """
 
     page: Page
     hospital: Hospital
     presses: int = 0
     pages: int = 0
+    said: Tongue = ENGLISH
 
     def __post_init__(self) -> None:
         """Count pages from here on."""
@@ -31,28 +36,29 @@ class Walk:
 
     def button(self, name: str) -> None:
         """Press a button."""
-        self.press(self.page.get_by_role("button", name=name))
+        self.press(self.page.get_by_role("button", name=self.said(name)))
 
     def link(self, name: str) -> None:
         """Follow a link of the page itself."""
-        self.press(self.page.get_by_role("main").get_by_role("link", name=name))
+        self.press(self.page.get_by_role("main").get_by_role("link", name=self.said(name)))
 
     def chosen(self, title: str = STUDY.reference.title, *, first: bool = True) -> None:
         """Go from Home to the check page of a request, allowing what is needed; the first time questions are asked."""
-        self.link("for you")
-        self.press(self.page.get_by_role("article", name=title).get_by_role("link", name="See and decide"))
+        self.press(self.page.get_by_role("main").locator('a[href="/requests"]'))
+        asks = self.page.get_by_role("article", name=title)
+        self.press(asks.get_by_role("link", name=self.said("See and decide")))
         self.link("Choose what to allow")
         for kind in ("Age and sex", "Survival"):
-            self.press(self.page.get_by_label(kind))
+            self.press(self.page.get_by_label(self.said(kind)))
         self.button("Go on")
-        self.press(self.page.get_by_label("All my records"))
+        self.press(self.page.get_by_label(self.said("All my records")))
         self.press(self.page.locator("#end"))
         self.button("Go on")
         if first:
             for name, answer in (("care", "no"), ("stop", "yes"), ("name", "no")):
                 self.press(self.page.locator(f"[name={name}][value={answer}]"))
             self.button("Go on")
-        self.page.get_by_role("heading", name="Check your answers").wait_for()
+        self.page.get_by_role("heading", name=self.said("Check your answers")).wait_for()
 
     def to_sign(self) -> None:
         """Go on from the check page to the signing page."""
@@ -69,18 +75,20 @@ class Walk:
         return self.page.url.rsplit("/", 1)[1].split("?")[0]
 
 
-def came_in(page: Page, hospital: Hospital, email: str = "", *, asked: bool = False) -> None:
+def came_in(
+    page: Page, hospital: Hospital, email: str = "", *, asked: bool = False, said: Tongue = ENGLISH
+) -> None:  # fmt: skip
     """Answer what is asked after set-up; Home is there then."""
-    page.get_by_label("Your e-mail address").fill(email)
-    page.get_by_label("I may be counted").set_checked(asked)
-    page.get_by_role("button", name="Save and go on").click()
+    page.get_by_label(said("Your e-mail address")).fill(email)
+    page.get_by_label(said("I may be counted, and asked about studies")).set_checked(asked)
+    page.get_by_role("button", name=said("Save and go on")).click()
     page.wait_for_url(f"{hospital.portal}/")
 
 
-def signing_in(page: Page, hospital: Hospital) -> None:
+def signing_in(page: Page, hospital: Hospital, said: Tongue = ENGLISH) -> None:
     """Go to where one signs in."""
     page.goto(hospital.portal)
-    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("button", name=said("Sign in")).click()
     page.wait_for_url(f"{hospital.signing}/sign-in")
 
 
