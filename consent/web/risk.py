@@ -61,7 +61,7 @@ class RiskPages:
     def about(self, consent: str) -> ResponseReturnValue:
         """Say what an answer is, before anybody asks."""
         given = self._own(consent)
-        return render_template("portal/risk.html", consent=given.id, title=given.title, refusal=None)
+        return _about(given)
 
     def ask(self, consent: str) -> ResponseReturnValue:
         """Ask for an answer."""
@@ -71,7 +71,7 @@ class RiskPages:
         except (PredictionRefusedError, ModelRefusedError) as refused:
             reason = refused.reason if isinstance(refused, PredictionRefusedError) else "MODEL"
             refusal = REFUSALS.get(reason, _LATER)
-            return render_template("portal/risk.html", consent=given.id, title=given.title, refusal=refusal), 422
+            return _about(given, refusal), 422
         return redirect(url_for("risk.answer", consent=consent, index=index))
 
     def answer(self, consent: str, index: int) -> ResponseReturnValue:
@@ -82,6 +82,7 @@ class RiskPages:
             "portal/risk_answer.html",
             consent=given.id,
             title=given.title,
+            spoken=given.language,
             outcome=found.outcome,
             of_hundred=of_hundred(found),
             day=found.index,
@@ -100,6 +101,12 @@ class RiskPages:
         """Return one's own consent under which one may ask; any other is not there."""
         found = self.room.overview.one(patient(), consent, self.room.clock())
         return found if found and may_ask(found) else abort(404)
+
+
+def _about(given: Given, refusal: object = None) -> str:
+    """Return the page before an answer, with the reason where there was none."""
+    shown = {"consent": given.id, "title": given.title, "spoken": given.language, "refusal": refusal}
+    return render_template("portal/risk.html", **shown)
 
 
 def may_ask(given: Given) -> bool:

@@ -104,11 +104,12 @@ PAGES: Final[dict[str, dict[str, Any]]] = {
     "stop": {"signed_in": True, "cards": [card()], "action": "/consents/c1/stop", "onward": "/"},
     "stopped": {"signed_in": True, "stops": [STOP], "onward": "/"},
     "consent": {"signed_in": True, "card": card(), "technical": [(ODD, ODD)], "risk": True},
-    "risk": {"signed_in": True, "consent": "c1", "title": ODD, "refusal": ODD},
+    "risk": {"signed_in": True, "consent": "c1", "title": ODD, "spoken": "en", "refusal": ODD},
     "risk_answer": {
         "signed_in": True,
         "consent": "c1",
         "title": ODD,
+        "spoken": "en",
         "outcome": ODD,
         "of_hundred": "about 12 of 100",
         "day": date(2026, 5, 3),
