@@ -12,9 +12,12 @@ from consent.adapters.sql.account_tables import contacts, credentials, declines,
 from consent.demo.wallets import Wallet
 from consent.domain.grant import PublishedGrant
 from consent.domain.hashing import sha256
+from consent.domain.request_file import RequestFile
 from consent.domain.sign_in import SignIn
+from consent.domain.subject_request import RequestAction, SubjectRequest
 from consent.domain.terms import SubjectId
 from consent.services.granting import Submission
+from consent.services.key_history import nonce_for
 from consent.services.portal.enrolling import NewWallet, Slot
 from consent.settings import WebSettings
 from consent.web.room import PortalRoom
@@ -75,6 +78,14 @@ class Portal:
         code = self.invited(wallet.subject)
         assert self.room.enrolling.enrol(code, made, challenge, self.house.clock()) == wallet.subject
         return made
+
+    def asks_for_a_new_key(self, wallet: Wallet) -> None:
+        """Ask for a new key with the old one, which is the wallet's."""
+        new, now = Wallet(wallet.subject), int(self.house.clock().timestamp())
+        nonce = nonce_for(new.enrolment_key.address)
+        wanted = SubjectRequest(RequestAction.REPLACE_KEY, wallet.subject, self.house.open.log.origin, now, nonce)
+        file, challenge = RequestFile(wanted, wallet.request(wanted, self.house.open.domain)), self.challenge()
+        self.room.new_keys.ask(wallet.subject, file, self.made(new, challenge), challenge, self.house.clock())
 
     def rows(self) -> dict[str, list[Any]]:
         """Return all that the tables of sign-in hold, by table."""
