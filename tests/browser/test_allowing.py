@@ -15,15 +15,14 @@ from consent.adapters.embedded_chain import EmbeddedChain
 from consent.domain.details import Details
 from consent.domain.terms import StudyReference, SubjectId
 from consent.domain.typed_data import hash_text
-from consent.services.book import SignedConsent
 from tests.browser.hospital import Hospital, made_a_key
 from tests.browser.looking import with_a_key
+from tests.browser.signed import SENTENCES, read, stored
 from tests.browser.walking import Walk, came_in
 from tests.services.house import STUDY
 
 SECOND: Final = replace(STUDY, reference=StudyReference("second", "Restful nights without “machines”", "Ümlaut Clinic"))
 """A study whose title is of characters that are easily changed on the way."""
-SENTENCES: Final = ("who", "what", "why", "until")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -39,21 +38,6 @@ def newcomer(hospital: Hospital, page: Page) -> SubjectId:
     made_a_key(page, hospital, code)
     came_in(page, hospital, asked=True)
     return subject
-
-
-def read(page: Page, cell: str = "dd [translate=no], dd[translate=no]") -> list[str]:
-    """Return the sentences on a page, to the byte: not as it lays them out."""
-    return [text or "" for text in (one.text_content() for one in page.locator(f"dl.sentences {cell}").all())]
-
-
-def stored(hospital: Hospital, consent: str) -> SignedConsent:
-    """Return what was signed, as it is kept."""
-    here = hospital.house.open
-    with here.store.reading() as unit:
-        here.book.follow(unit)
-        [signed] = here.book.opened(unit.consents.of_ids([consent]))
-    assert signed is not None
-    return signed
 
 
 def test_the_sentences_that_were_checked_are_signed_to_the_byte(

@@ -303,7 +303,8 @@ class House:
 
     def verdict(self, subject: SubjectId, study: Study = STUDY) -> str:
         """Return what the gate would say now: PERMIT or the name of a reason; nothing is logged."""
-        access = Access("study:kidneys", "kidneys", "train", DICTIONARY.required, DICTIONARY.optional)
+        name = study.reference.id
+        access = Access(f"study:{name}", name, "train", DICTIONARY.required, DICTIONARY.optional)
         with self.open.store.reading() as unit:
             decision = self.gate(study).decide_all(unit, [subject], access, self.clock())[subject]
         return decision.reason.name if isinstance(decision, Deny) else "PERMIT"
