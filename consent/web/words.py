@@ -8,6 +8,7 @@ Without it the browser's Accept-Language counts. The cookie is set only where so
 """
 
 from collections.abc import Mapping
+from datetime import datetime
 from io import BytesIO
 from pathlib import Path
 from typing import Final
@@ -17,7 +18,7 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.support import NullTranslations, Translations
 from flask import Flask, Response, current_app, request
-from flask_babel import Babel, Domain, get_babel, get_locale
+from flask_babel import Babel, Domain, format_date, format_time, get_babel, get_locale
 
 ENGLISH: Final = "en_GB"
 """British, for the order of a date: 3 May 2026, as in the sentences that are signed."""
@@ -26,7 +27,7 @@ LANGUAGES: Final = {"en": "English", "es": "Español"}
 COOKIE: Final = "__Host-language"
 CATALOGUES: Final = Path(__file__).parent / "translations"
 
-_FORMATS: Final = {"date": "long", "datetime.medium": "d MMMM y, HH:mm"}
+_FORMATS: Final = {"date": "long"}
 _YEAR: Final = 365 * 86400
 _COOKIELESS: Final = "/check"
 
@@ -72,8 +73,14 @@ def speak(app: Flask, time_zone: str = "UTC", onward: str | None = None) -> None
     )
     catalogues = Catalogues({tag: read_catalogue(tag) for tag in LANGUAGES if tag != "en"})
     get_babel(app).instance.domain_instance = catalogues
+    app.add_template_filter(moment, "datetimeformat")
     app.context_processor(lambda: {"languages": LANGUAGES, "in_language": in_language})
     app.after_request(lambda response: _remember(response, onward))
+
+
+def moment(at: datetime) -> str:
+    """Return a day and a time of day as people write them: 26 November 2026, 14:05."""
+    return f"{format_date(at)}, {format_time(at, 'HH:mm')}"
 
 
 def language() -> str:

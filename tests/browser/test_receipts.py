@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,8 +11,14 @@ import pytest
 from playwright.sync_api import BrowserContext, Page
 
 from consent.domain.receipt import Receipt
-from consent.domain.terms import SubjectId
+from consent.domain.terms import StudyReference, SubjectId
 from tests.browser.hospital import Hospital
+from tests.browser.looks import IN_BOTH
+from tests.browser.tongues import Tongue
+from tests.services.house import STUDY
+
+LONGEST: Final = StudyReference("long", "palabra " * 24 + "palabras", "instituto " * 19 + "instituto")
+"""A study with 200 characters of title and as many of institution, which is as many as there can be."""
 
 
 @pytest.fixture
@@ -38,17 +45,43 @@ def downloaded(page: Page, name: str) -> str:
     return Path(downloading.value.path()).read_text()
 
 
-def test_a_receipt_is_one_page_of_paper_with_a_square(
-    hospital: Hospital, context: BrowserContext, subject: SubjectId
-) -> None:
+def pages_of_paper(page: Page, media: str) -> int:
+    """Print a page; return on how many sheets of this size."""
+    return len(re.findall(rb"/Type\s*/Page[^s]", page.pdf(format=media, print_background=True)))
+
+
+def test_a_receipt_is_kept_as_a_file(hospital: Hospital, context: BrowserContext, subject: SubjectId) -> None:
     page = receipts(hospital, context, subject)
     assert page.locator("a.line").count() == 2
     page.get_by_role("link", name=re.compile("Sharing was stopped")).click()
-    page.get_by_alt_text("A square to scan").wait_for()
-    for media in ("A4", "Letter"):
-        printed = page.pdf(format=media, print_background=True)
-        assert len(re.findall(rb"/Type\s*/Page[^s]", printed)) == 1, media
     assert json.loads(downloaded(page, "Get the file"))["action"] == "stop"
+
+
+@IN_BOTH
+@pytest.mark.parametrize("act", ["You allowed a study", "Sharing was stopped"])
+def test_a_receipt_is_one_page_of_paper_with_a_square(
+    hospital: Hospital, context: BrowserContext, said: Tongue, act: str
+) -> None:
+    """However long the study's name is, in the dark too, and with all that stands under the technical details."""
+    subject = hospital.somebody()
+    if LONGEST.id not in hospital.house.open.book.approved:
+        hospital.house.open.registration.approve(replace(STUDY, reference=LONGEST), hospital.house.clock())
+    hospital.house.grant(subject, study=LONGEST)
+    hospital.house.stop(subject)
+    page = receipts(hospital, context, subject)
+    page.emulate_media(color_scheme="dark")
+    page.get_by_role("link", name=said(act)).click()
+    square = page.get_by_alt_text(said("A square to scan, which checks this receipt"))
+    square.wait_for()
+    assert [pages_of_paper(page, media) for media in ("A4", "Letter")] == [1, 1]
+    page.get_by_text(said("Technical details")).click()
+    assert pages_of_paper(page, "A4") == 1
+    page.emulate_media(media="print")
+    assert square.is_visible()
+    assert page.get_by_role("button").count() == page.get_by_role("navigation").count() == 0
+    assert page.evaluate(
+        "[...document.querySelectorAll('body, h1, .quiet')].map((one) => getComputedStyle(one).color)"
+    ) == ["rgb(0, 0, 0)", "rgb(0, 0, 0)", "rgb(51, 51, 51)"]
 
 
 def test_the_proof_is_that_of_the_log(hospital: Hospital, context: BrowserContext, subject: SubjectId) -> None:

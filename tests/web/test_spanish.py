@@ -1,6 +1,7 @@
 """Spanish: every word of the pages has a translation that is as plain, and people choose the language they read."""
 
 import re
+from datetime import UTC, datetime
 from io import BytesIO
 from typing import Final
 
@@ -136,6 +137,16 @@ def test_where_a_page_came_of_a_form_alone_the_link_leads_to_the_start() -> None
     for path, leads in (("/wrong", "/?lang=es"), ("/choose", "?lang=es")):
         with app.test_request_context(path, method="POST"):
             assert in_language("es") == leads
+
+
+@pytest.mark.parametrize(
+    ("language", "words"), [("en", "26 November 2026, 00:30"), ("es", "26 de noviembre de 2026, 00:30")]
+)
+def test_a_time_is_written_as_people_write_it_where_the_hospital_is(language: str, words: str) -> None:
+    app, at = Flask(__name__), datetime(2026, 11, 25, 23, 30, tzinfo=UTC)
+    speak(app, "Europe/Madrid")
+    with app.test_request_context(f"/?lang={language}"):
+        assert render_template_string("{{ at | datetimeformat }}", at=at) == words
 
 
 def test_plurals_are_chosen_as_spanish_does() -> None:
