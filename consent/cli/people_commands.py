@@ -181,6 +181,7 @@ def invite(
         Path | None,
         typer.Option(exists=True, dir_okay=False, help="An approved request to replace-key, of somebody who lost all."),
     ] = None,
+    language: Annotated[str, typer.Option(help="In which the letter is: en or es.")] = "en",
 ) -> None:
     """Give one person a code with which they enrol in the portal, once; it takes the place of an earlier one.
 
@@ -189,7 +190,7 @@ def invite(
     """
     from consent.cli.inviting import run
 
-    run(home, subject, identifier, letter, request)
+    run(home, subject, identifier, letter, request, language)
 
 
 @app.command()

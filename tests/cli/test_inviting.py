@@ -43,6 +43,18 @@ def test_a_letter_has_the_code_a_square_and_where_to_go_and_names_nobody(desk: D
     assert letter.stat().st_mode & 0o077 == 0
 
 
+def test_a_letter_can_be_in_spanish(desk: Desk, tmp_path: Path) -> None:
+    letter = tmp_path / "carta.html"
+    asked = ("invite", "--identifier", identifier_of(NEW), "--letter", letter, "--language")
+    assert desk.run(*asked, "fr").returncode == USAGE
+    assert not letter.exists()
+    code = desk.done(*asked, "es", CONSENTRY_TELEPHONE="020 7946 0123").stdout.strip()
+    said = letter.read_text()
+    for words in ('<html lang="es">', code, "Usted elige quién usa sus datos de salud", "¿Preguntas? Llámenos: 020"):
+        assert words in said, words
+    assert re.search(r"Vale una vez, hasta el \d+ de \w+ de \d{4}\.", said)
+
+
 def test_a_new_code_takes_the_place_of_the_old_one_and_no_code_is_kept(desk: Desk) -> None:
     codes = [desk.done("invite", "--identifier", identifier_of(NEW)).stdout.strip() for _ in range(2)]
     assert codes[0] != codes[1]

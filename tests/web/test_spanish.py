@@ -1,31 +1,17 @@
 """Spanish: every word of the pages has a translation that is as plain, and people choose the language they read."""
 
-import re
 from datetime import UTC, datetime
-from io import BytesIO
 from typing import Final
 
 import pytest
-from babel.messages.catalog import Message
 from babel.messages.extract import extract_from_dir
-from babel.messages.pofile import read_po
 from flask import Flask, render_template_string
 
-from consent.web.words import CATALOGUES, COOKIE, in_language, read_catalogue, speak
+from consent.web.words import COOKIE, in_language, read_catalogue, speak
+from tests.web.reading import PLACEHOLDER, SPANISH, WEB, ease, forms, spanish_syllables, whole
 
-WEB: Final = CATALOGUES.parent
-SOURCE: Final = (CATALOGUES / "es" / "LC_MESSAGES" / "messages.po").read_bytes()
-SPANISH: Final = [message for message in read_po(BytesIO(SOURCE), locale="es") if message.id]
-PLACEHOLDER: Final = re.compile(r"%\(\w+\)s|\{\w+\}")
 PLAIN: Final = 80
 """INFLESZ calls a text of 80 or more very easy: that of a primary school, up to its sixth year."""
-
-
-def forms(message: Message) -> list[tuple[str, str]]:
-    """Return each form of a message in English beside its Spanish."""
-    if isinstance(message.id, str):
-        return [(message.id, str(message.string))]
-    return list(zip(message.id, message.string or (), strict=True))
 
 
 def said() -> set[str]:
@@ -51,35 +37,14 @@ def test_every_translation_has_the_placeholders_of_its_message() -> None:
             assert sorted(PLACEHOLDER.findall(spanish)) == sorted(PLACEHOLDER.findall(english)), english
 
 
-def syllables(word: str) -> int:
-    """Count a Spanish word's syllables: its vowels, less one for each diphthong; a weak vowel with an accent parts."""
-    plain = re.sub(r"[^a-záéíóúüñ]", "", word.lower()).replace("qu", "q")
-    plain = re.sub(r"gu(?=[eiéí])", "g", plain)
-    plain = re.sub(r"y$", "i", plain)
-    return max(len(re.findall(r"[iuü]?[aeoáéó][iuü]?|[íú]|[iuü]+", plain)), 1)
-
-
-def ease(texts: list[str]) -> float:
-    """Return the ease of reading Spanish, 0 (hard) to 100.
-
-    206.835 - 62.3 syllables a word - words a sentence: Szigriszt Pazos, "Sistemas predictivos de legibilidad del
-    mensaje escrito: fórmula de perspicuidad", 1993; the scale is INFLESZ, Barrio-Cantalejo et al., 2008.
-    """
-    parts = [part for text in texts for part in re.split(r"[.!?:]+(?=\s|$)", PLACEHOLDER.sub("dos", text))]
-    sentences = [words for part in parts if (words := re.findall(r"[A-Za-záéíóúüñÁÉÍÓÚÑ]+", part))]
-    words = [word for sentence in sentences for word in sentence]
-    return 206.835 - 62.3 * sum(map(syllables, words)) / len(words) - len(words) / len(sentences)
-
-
 def test_spanish_reads_as_a_text_for_primary_school() -> None:
     texts = [spanish for message in SPANISH for _, spanish in forms(message)]
-    whole = [text for text in texts if text.endswith((".", "?"))]
-    assert ease(whole) >= PLAIN
+    assert ease(whole(texts)) >= PLAIN
 
 
 @pytest.mark.parametrize(("count", "word"), [(1, "que"), (2, "puede"), (2, "datos"), (3, "estudio"), (2, "día")])
 def test_syllables_are_counted_as_they_are_spoken(count: int, word: str) -> None:
-    assert syllables(word) == count
+    assert spanish_syllables(word) == count
 
 
 @pytest.fixture
