@@ -11,7 +11,8 @@ from playwright.sync_api import Browser, BrowserContext, Page, Request, sync_pla
 
 from tests.browser.chromium import WITHOUT, NoChromiumError, launched
 from tests.browser.hospital import Hospital, served
-from tests.browser.looking import PHONE, looked_at
+from tests.browser.keyboard import Keyboard
+from tests.browser.looking import PHONE, WIDE, looked_at
 from tests.browser.looks import Look
 from tests.browser.tongues import ENGLISH, LOCALES, Tongue
 from tests.services.house import House, Template
@@ -121,6 +122,13 @@ def elsewhere(browser: Browser) -> Iterator[Page]:
 def page(context: BrowserContext) -> Page:
     """A page of the test's browser."""
     return context.new_page()
+
+
+@pytest.fixture
+def keyboard(page: Page) -> Keyboard:
+    """Somebody at the page on a wide screen, with a keyboard alone."""
+    page.set_viewport_size(WIDE)
+    return Keyboard(page)
 
 
 @pytest.fixture

@@ -9,70 +9,9 @@ from playwright.sync_api import Browser, Page
 
 from consent.domain.terms import SubjectId
 from tests.browser.hospital import Hospital
+from tests.browser.keyboard import Keyboard
 from tests.browser.letters import code_in
-from tests.browser.looking import WIDE, with_a_key
-
-MOST = 60
-"""No page has so many places to tab to."""
-FOCUSED = """() => {
-    const focused = document.activeElement;
-    const option = focused.closest("label.option");
-    const outline = getComputedStyle(option ?? focused);
-    const place = focused.getBoundingClientRect();
-    return {
-        name: (focused.labels?.[0] ?? focused).innerText || focused.getAttribute("aria-label") || "",
-        tag: focused.tagName,
-        main: Boolean(focused.closest("main")),
-        shown: outline.outlineStyle !== "none" && parseFloat(outline.outlineWidth) >= 2,
-        seen: place.bottom > 0 && place.top < innerHeight,
-        top: place.top + scrollY,
-        left: place.left,
-    };
-}"""
-
-
-class Keyboard:
-    """Somebody at a page with a keyboard, who sees where they are and never jumps about."""
-
-    def __init__(self, page: Page) -> None:
-        self.page = page
-
-    def to(self, name: str) -> None:
-        """Tab to what is called `name`, from where the focus is; each stop on the way is visible and further on."""
-        before = (0.0, 0.0)
-        for _ in range(MOST):
-            self.page.keyboard.press("Tab")
-            focused = self.page.evaluate(FOCUSED)
-            if focused["tag"] == "BODY":
-                continue  # past the end: the browser's own bar
-            assert focused["shown"], f"the focus cannot be seen on {focused['name']}"
-            assert focused["seen"], f"{focused['name']} is out of sight"
-            here = (focused["top"], focused["left"])
-            if focused["main"]:
-                assert here[0] >= before[0] - 30, (
-                    f"the focus jumps up to {focused['name']}"
-                )  # two of one line may differ
-                before = here
-            if re.search(name, focused["name"]):
-                return
-        raise AssertionError(f"nobody gets to {name!r} with the keyboard")
-
-    def press(self, name: str) -> None:
-        """Go to a link or a button and press it."""
-        self.to(name)
-        self.page.keyboard.press("Enter")
-
-    def answers(self, words: str) -> str:
-        """Return the words of what has the focus now; it must be called `words`."""
-        found: str = self.page.evaluate(FOCUSED)["name"]
-        assert re.search(words, found), f"the focus is on {found!r}"
-        return found
-
-
-@pytest.fixture
-def keyboard(page: Page) -> Keyboard:
-    page.set_viewport_size(WIDE)
-    return Keyboard(page)
+from tests.browser.looking import with_a_key
 
 
 def test_somebody_makes_a_key_and_allows_a_study_by_keyboard(
