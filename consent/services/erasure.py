@@ -27,7 +27,7 @@ from consent.services.erasure_register import ErasureRegister
 from consent.services.granting import Granting
 from consent.services.log import Log
 from consent.services.outbox import Outbox
-from consent.services.telling import said
+from consent.services.telling import RECEIPTED, said
 from vault import Vault
 
 ATTESTED: Final = (
@@ -145,7 +145,11 @@ class Erasures:
     def receipt_of_block(self, subject: SubjectId) -> Receipt | None:
         """Return the signed receipt that reading stopped again, None where nobody asked for that."""
         with self.store.reading() as unit:
-            steps = [(placed, body) for placed in unit.log.about(subject) if (body := said(placed)) is not None]
+            steps = [
+                (placed, body)
+                for placed in unit.log.about(subject, sieve=RECEIPTED)
+                if (body := said(placed)) is not None
+            ]
         blocks = [
             (p, b) for p, b in steps if (b.get("action"), b.get("verdict")) == (Action.ERASE, ErasureState.BLOCKED)
         ]

@@ -11,7 +11,9 @@ import migrations
 from consent.adapters.sql import SqlStore, open_records
 from consent.domain.entry import Action, Entry
 from consent.domain.terms import SubjectId
-from consent.ports import Sieve
+from consent.ports import EVERYTHING, Sieve
+from consent.services.portal.activity import SIEVES, Shown
+from consent.services.telling import RECEIPTED
 from tests.databases import KINDS, fresh_database
 
 ANN, BEN, NOBODY = SubjectId("a" * 32), SubjectId("b" * 32), SubjectId("c" * 32)
@@ -66,7 +68,32 @@ def test_a_sieve_lets_through_what_has_one_mark_and_lacks_all_others(store: SqlS
     assert sieved(store, Sieve(having=(b'"verdict":"%"', b"\x00' OR 1=1 --"))) == [], "a mark is bytes and no pattern"
 
 
-def test_an_index_finds_them(store: SqlStore) -> None:
+def test_more_of_them_than_one_query_returns_come_too_and_each_once(store: SqlStore) -> None:
+    with store.begin() as unit:
+        unit.log.append([Entry(6, "operator", Action.IMPORT, "", ANN).placed(len(ENTRIES) + n) for n in range(295)])
+    assert about(store, ANN) == [*range(299, 4, -1), 3, 0]
+    assert about(store, ANN, before=105) == [*range(104, 4, -1), 3, 0]
+
+
+@pytest.mark.parametrize("index", [-(2**70), -1, 2**31, 2**63, 2**70])
+def test_an_index_that_no_entry_can_have_is_one_like_any_other(store: SqlStore, index: int) -> None:
+    assert about(store, ANN, before=index) == ([3, 0] if index > 0 else [])
+    with store.reading() as unit:
+        assert unit.log.some([index, 0]).keys() == {0}
+
+
+INDEXES = {
+    "entries_by_subject": EVERYTHING,
+    "entries_of_uses": SIEVES[Shown.USES],
+    "entries_of_refusals": SIEVES[Shown.REFUSALS],
+    "entries_by_patient": SIEVES[Shown.MINE],
+    "entries_by_operator": SIEVES[Shown.HOSPITAL],
+    "entries_of_receipts": RECEIPTED,
+}
+
+
+@pytest.mark.parametrize("before", [None, 4])
+def test_an_index_finds_them(store: SqlStore, before: int | None) -> None:
     others = [Entry(6, "study:kidneys", Action.READ, "PERMIT", SubjectId(f"{n:032x}")) for n in range(5000)]
     with store.begin() as unit:
         unit.log.append([entry.placed(index) for index, entry in enumerate(others, len(ENTRIES))])
@@ -75,8 +102,9 @@ def test_an_index_finds_them(store: SqlStore) -> None:
         if unit.connection.dialect.name == "postgresql":
             unit.connection.exec_driver_sql("ANALYZE entries")
         event.listen(unit.connection, "before_cursor_execute", lambda *told: asked.append((told[2], told[3])))
-        assert list(unit.log.about(ANN, 4, Sieve(having=(b'"actor":"patient"',), lacking=(b'"verdict":"NO_GRANT"',))))
-        [(statement, parameters)] = asked
+        for sieve in INDEXES.values():
+            list(unit.log.about(ANN, before, sieve))
         explain = "EXPLAIN QUERY PLAN " if unit.connection.dialect.name == "sqlite" else "EXPLAIN "
-        plan = unit.connection.exec_driver_sql(explain + statement, parameters).all()
-    assert "entries_by_subject" in str(plan)
+        plans = [unit.connection.exec_driver_sql(explain + query, values).all() for query, values in tuple(asked)]
+    for index, plan in zip(INDEXES, plans, strict=True):
+        assert f"{index} " in str(plan)

@@ -2,21 +2,9 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    Integer,
-    LargeBinary,
-    bindparam,
-    func,
-    insert,
-    literal_column,
-    not_,
-    or_,
-    select,
-)
+from sqlalchemy import ColumnElement, Connection, LargeBinary, Select, bindparam, func, insert, literal_column, select
 
 from consent.adapters.sql.tables import checkpoints, entries
 from consent.domain.entry import PlacedEntry
@@ -26,14 +14,21 @@ from consent.ports import EVERYTHING, Sieve
 
 _AT_ONCE: Final = 500
 """How many indices one query names."""
+_ROWS: Final = 100
+"""How many entries of a person one query returns: whoever wants few leaves nothing open."""
+_MOST: Final = 2**31 - 1
+"""No index is larger; what asks may name any number."""
 _SUBJECT: Final = {
     "sqlite": "substr(body, instr(body, x'227375626a656374223a22') + 11, 32)",
     "postgresql": "substring(body from position('\\x227375626a656374223a22'::bytea in body) + 11 for 32)",
 }
-"""The 32 bytes behind `"subject":"` in an entry, spelled as the index over them is (migration 0012).
+"""The 32 bytes behind `"subject":"` in an entry, spelled as the index over them is (migration 0013).
 
 JSON's quotes are escaped inside texts, so the mark stands nowhere else. There is no column that could say otherwise.
 """
+_newest_first = -entries.c.index
+_PLACE: Final = {"sqlite": "instr(body, x'{mark}')", "postgresql": "position('\\x{mark}'::bytea in body)"}
+"""Where an entry holds a mark, 0 where it does not: spelled out, for indexes serve who spells them (migration 0013)."""
 
 
 class LogOrderError(ConsentError):
@@ -76,7 +71,7 @@ class SqlAuditLog:
     def some(self, indices: Collection[int]) -> Mapping[int, PlacedEntry]:
         """Return the entries at these indices, those that are there."""
         found: dict[int, PlacedEntry] = {}
-        wanted = sorted(set(indices))
+        wanted = sorted({index for index in indices if 0 <= index <= _MOST})
         for start in range(0, len(wanted), _AT_ONCE):
             few = entries.c.index.in_(wanted[start : start + _AT_ONCE])
             for index, body, leaf in self.connection.execute(
@@ -88,18 +83,23 @@ class SqlAuditLog:
     def about(self, subject: SubjectId, before: int | None = None, sieve: Sieve = EVERYTHING) -> Iterator[PlacedEntry]:
         """Yield the entries that name a subject and go through the sieve, the newest first."""
         named = literal_column(_SUBJECT[self.connection.dialect.name]) == bindparam(None, subject.encode(), LargeBinary)
-        query = select(entries.c.index, entries.c.body, entries.c.leaf).where(named).order_by(entries.c.index.desc())
-        if before is not None:
-            query = query.where(entries.c.index < before)
-        if sieve.having:
-            query = query.where(or_(*map(self._holds, sieve.having)))
-        query = query.where(*(not_(self._holds(mark)) for mark in sieve.lacking))
-        for index, body, leaf in self.connection.execute(query.execution_options(yield_per=100)):
-            yield PlacedEntry(index, _bytes(body), _bytes(leaf))
+        columns = select(entries.c.index, entries.c.body, entries.c.leaf)
+        query = columns.where(named, *self._through(sieve)).order_by(_newest_first).limit(_ROWS)
+        below, last = before, False
+        while not last:
+            rows = self.connection.execute(_below(query, below)).all()
+            for index, body, leaf in rows:
+                yield PlacedEntry(index, _bytes(body), _bytes(leaf))
+                below = index
+            last = len(rows) < _ROWS
 
-    def _holds(self, mark: bytes) -> ColumnElement[bool]:
-        found = func.instr if self.connection.dialect.name == "sqlite" else func.pg_catalog.position
-        return found(entries.c.body, bindparam(None, mark, LargeBinary), type_=Integer) > 0
+    def _through(self, sieve: Sieve) -> Iterator[ColumnElement[Any]]:
+        place = _PLACE[self.connection.dialect.name]
+        if sieve.having:
+            held = [f"{place.format(mark=mark.hex())} > 0" for mark in sieve.having]
+            yield literal_column(f"({' OR '.join(held)})")
+        for mark in sieve.lacking:
+            yield literal_column(f"{place.format(mark=mark.hex())} = 0")
 
     def leaves(self) -> Sequence[bytes]:
         """Return all leaf hashes in order."""
@@ -113,6 +113,13 @@ class SqlAuditLog:
     def latest_checkpoint(self) -> str | None:
         """Return the newest signed checkpoint."""
         return self.connection.scalar(select(checkpoints.c.note).order_by(checkpoints.c.size.desc()).limit(1))
+
+
+def _below(query: Select[Any], before: int | None) -> Select[Any]:
+    if before is None:
+        return query
+    least = -min(max(before, 0), _MOST)
+    return query.where(_newest_first > least)
 
 
 def _bytes(value: object) -> bytes:

@@ -21,7 +21,7 @@ from consent.ports import Store
 from consent.services.book import ConsentBook
 from consent.services.epochs import Epochs
 from consent.services.erasure import Erasures, NoErasureError
-from consent.services.telling import said
+from consent.services.telling import RECEIPTED, said
 
 _PLACE: Final = re.compile(r"([0-9a-f]{32})-([0-9a-f]{64})")
 MARGIN: Final = timedelta(days=1)
@@ -112,7 +112,7 @@ class Erasing:
             known = self.erasures.register.erasures.get(subject)
             if known is None:
                 return None
-            bodies = [body for entry in unit.log.about(subject) if (body := said(entry)) is not None]
+            bodies = [body for entry in unit.log.about(subject, sieve=RECEIPTED) if (body := said(entry)) is not None]
         steps = [(str(body.get("verdict")), body.get("time")) for body in bodies if body.get("action") == Action.ERASE]
         times = {verdict: time for verdict, time in steps if isinstance(time, int)}  # newest first: the oldest stands
         at = {state: datetime.fromtimestamp(times[state], UTC) for state in ErasureState if state in times}

@@ -19,7 +19,7 @@ from consent.domain.terms import SubjectId
 from consent.ports import Store, Unit
 from consent.services.book import BookEntry, ConsentBook
 from consent.services.granting import Granting
-from consent.services.telling import said
+from consent.services.telling import RECEIPTED, said
 
 _RECEIPTED: Final = {(Action.GRANT.value, PERMIT), (Action.STOP.value, "STOPPED")}
 _STATES: Final = {"grant": {PERMIT}, "stop": {"STOPPED"}, "erase": {"BLOCKED", "FINAL"}}
@@ -115,7 +115,7 @@ class Receipts:
         self, unit: Unit, subject: SubjectId, before: int | None
     ) -> Iterator[tuple[int, BookEntry]]:  # fmt: skip
         own = {entry.id: entry for entry in self.book.entries(subject)}
-        for placed in unit.log.about(subject, before):
+        for placed in unit.log.about(subject, before, RECEIPTED):
             body = said(placed) or {}
             entry = own.get(str(body.get("consent", "")))
             if (body.get("action"), body.get("verdict")) in _RECEIPTED and body.get("subject") == subject and entry:

@@ -27,6 +27,7 @@ from tests.services.portal.patients import Portal
 from tests.services.served import BEDSIDE, built, predict
 from vault import Access, Vault
 
+USES: Final = {LineKind.OPENED, LineKind.PREDICTED}
 ACCESS: Final = Access("study:kidneys", "kidneys", "train", DICTIONARY.required, DICTIONARY.optional)
 
 
@@ -82,6 +83,27 @@ def test_lines_are_found_by_what_they_tell(portal: Portal) -> None:
     every = {line.index for line in lines(portal, subject)}
     parts = [shown for shown in Shown if shown is not Shown.ALL]
     assert set().union(*({line.index for line in lines(portal, subject, shown)} for shown in parts)) == every
+
+
+def test_no_filter_leaves_out_a_line_that_it_names(portal: Portal) -> None:
+    house, subject = portal.house, portal.house.people[0]
+    verdicts, actors = ("PERMIT", "PREDICTED", "STOPPED", "NO_GRANT", ""), ("patient", "operator", "study:kidneys")
+    facts: dict[str, Any] = {"verdict": "PERMIT", "actor": "operator", "note": '"verdict":"PERMIT","version":1'}
+    with house.open.store.begin() as unit:
+        every = [
+            Entry(1, actor, action, verdict, subject, facts=facts if verdict else {})
+            for action in Action
+            for verdict in verdicts
+            for actor in actors
+            if (action is Action.PREDICT, verdict) not in {(True, "PERMIT"), (False, "PREDICTED")}  # a prediction's own
+        ]
+        house.open.log.append(unit, every)
+    told = lines(portal, subject)
+    assert len(told) > len(every)
+    assert lines(portal, subject, Shown.USES) == [one for one in told if one.kind in USES]
+    assert lines(portal, subject, Shown.REFUSALS) == [one for one in told if one.kind is LineKind.REFUSED]
+    assert lines(portal, subject, Shown.MINE) == [one for one in told if one.actor == "patient"]
+    assert lines(portal, subject, Shown.HOSPITAL) == [one for one in told if one.actor == "operator"]
 
 
 def test_a_line_is_shown_to_whom_it_is_about_alone(portal: Portal) -> None:
