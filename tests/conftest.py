@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 ON_BOTH = {
     "test_accounts_of_the_erased",
+    "test_activity",
     "test_attaching",
     "test_backups",
     "test_consent_gate",
@@ -22,12 +23,16 @@ ON_BOTH = {
     "test_erasure_requests",
     "test_granting",
     "test_importing",
+    "test_letters",
+    "test_new_keys",
+    "test_notices",
     "test_own_records",
     "test_replaying",
+    "test_risk_pages",
     "test_stopping",
     "test_stopping_at_the_portal",
 }
-"""The suites of services that run on both databases every time."""
+"""The suites that run on both databases every time."""
 
 
 @pytest.hookimpl(wrapper=True)
@@ -54,9 +59,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         return
     test = metafunc.definition
     kinds = [pytest.param("sqlite", id="sqlite")]
+    on_both = test.path.stem in ON_BOTH
     of_services = "services" in {test.path.parent.name, test.path.parent.parent.name}
-    if of_services and test.get_closest_marker("sqlite_only") is None:
-        marks = () if test.path.stem in ON_BOTH else (pytest.mark.soak,)
+    if (on_both or of_services) and test.get_closest_marker("sqlite_only") is None:
+        marks = () if on_both else (pytest.mark.soak,)
         kinds.append(pytest.param("postgresql", id="postgresql", marks=marks))
     metafunc.parametrize("database_kind", kinds, indirect=True, scope="session")
 

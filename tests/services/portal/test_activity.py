@@ -274,6 +274,7 @@ def keep_count_in_a_copy(served: Template, folder: Path, openings: Openings, act
         keep_count(house, openings, acts, Random(seed))
 
 
+@pytest.mark.sqlite_only
 @in_any_row(examples=4)
 def test_after_each_act_there_are_as_many_new_lines_as_openings(
     served: Template, tmp_path: Path, openings: Openings, acts: list[str], seed: int
@@ -282,6 +283,7 @@ def test_after_each_act_there_are_as_many_new_lines_as_openings(
 
 
 @pytest.mark.soak
+@pytest.mark.sqlite_only
 @in_any_row(examples=60)
 def test_after_each_of_many_acts_there_are_as_many_new_lines_as_openings(
     served: Template, tmp_path: Path, openings: Openings, acts: list[str], seed: int
