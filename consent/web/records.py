@@ -39,6 +39,7 @@ NAMES: Final = {
     "deceasedDateTime": _l("Died"),
     "": _l("Result"),
     "code": _l("Code"),
+    "when": _l("When"),
 }
 """What values are called that carry no name of their own."""
 KINDS: Final = {

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from itertools import chain
 from typing import Any, Final
 
@@ -17,8 +18,8 @@ _DATES: Final = (
     "started", "date", "authored", "created", "recordedDate", "issued", "birthDate",
 )  # fmt: skip
 """The members that date a resource, those that tell when something was so before those that tell when it was noted."""
-_DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
-_NUMBER: Final = "{:.6g}"
+_DATE: Final = re.compile(r"\d{4}(-\d{2}(-\d{2})?)?")
+_WHOLE: Final = len("2026-05-03")
 _LONGEST: Final = 300
 
 
@@ -29,7 +30,7 @@ class PlainRecord:
     Attributes:
         kind: its FHIR resource type.
         title: what it is about, as the sender wrote it; empty where it says nothing.
-        day: the day it is of, None where it names none.
+        day: the day it is of, None where it names no whole one; a month or a year stands among the values, as `when`.
         values: what was found, each with a name that is empty for the resource's own.
         raw: the resource as JSON values.
     """
@@ -48,19 +49,27 @@ def plain(resource: Mapping[str, Any]) -> PlainRecord:
     title = next(filter(None, (_named(resource.get(name)) for name in _ABOUT)), "")
     if not title:
         found = [("code", next(filter(None, (_words(resource.get(name)) for name in _ABOUT)), "")), *found]
-    return PlainRecord(kind, title, _day(resource), tuple((name, value) for name, value in found if value), resource)
+    day, part = _when(resource)
+    if kind != "Patient":  # whose birth date is a value already
+        found.append(("when", part))
+    return PlainRecord(kind, title, day, tuple((name, value) for name, value in found if value), resource)
 
 
-def _day(resource: Mapping[str, Any]) -> date | None:
+def _when(resource: Mapping[str, Any]) -> tuple[date | None, str]:
+    """Return the day, or the month or year, that the first member says that says any."""
     for name in _DATES:
         written = resource.get(name)
         text = written.get("start") or written.get("end") if isinstance(written, Mapping) else written
-        if isinstance(text, str) and _DAY.match(text):
-            try:
-                return date.fromisoformat(text[:10])
-            except ValueError:
-                continue
-    return None
+        known = _DATE.match(text) if isinstance(text, str) else None
+        if known is None:
+            continue
+        if len(known[0]) < _WHOLE:
+            return None, known[0]
+        try:
+            return date.fromisoformat(known[0]), ""
+        except ValueError:
+            continue
+    return None, ""
 
 
 def _of_patient(resource: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -90,7 +99,7 @@ def _words(value: object) -> str:
     if isinstance(value, str):
         return value.strip()[:_LONGEST]
     if isinstance(value, int | float):
-        return _NUMBER.format(value)
+        return f"{Decimal(str(value)):f}"[:_LONGEST]  # as it was sent: no digit is dropped, no power of ten written
     if isinstance(value, list):
         return next(filter(None, map(_words, value)), "")
     return _of_object(value) if isinstance(value, Mapping) else ""
@@ -103,13 +112,13 @@ def _named(value: object) -> str:
         return _words(first)
     codings = first.get("coding")
     displays = [one.get("display") for one in codings if isinstance(one, Mapping)] if isinstance(codings, list) else []
-    return next((_words(text) for text in (first.get("text"), *displays) if isinstance(text, str)), "")
+    return next(filter(None, (_words(text) for text in (first.get("text"), *displays) if isinstance(text, str))), "")
 
 
 def _of_object(value: Mapping[str, Any]) -> str:
     if "value" in value:  # a Quantity
-        unit = value.get("unit") or value.get("code") or ""
-        return f"{value.get('comparator', '')}{_words(value['value'])} {unit}".strip()
+        unit = _words(value.get("unit")) or _words(value.get("code"))
+        return f"{_words(value.get('comparator'))}{_words(value['value'])} {unit}".strip()
     if "start" in value or "end" in value:
         return " - ".join(str(value[name])[:10] for name in ("start", "end") if value.get(name))
     coded = value.get("coding")
