@@ -27,6 +27,7 @@ ON_BOTH = {
     "test_new_keys",
     "test_notices",
     "test_own_records",
+    "test_own_view",
     "test_replaying",
     "test_risk_pages",
     "test_stopping",
