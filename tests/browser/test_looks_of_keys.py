@@ -1,9 +1,12 @@
 """The pages of keys and of people who have an app with keys, looked at like every page."""
 
+import re
+
 from playwright.sync_api import Page
 
-from tests.browser.hospital import Hospital
+from tests.browser.hospital import Hospital, chosen_key, made_a_key, typed_back
 from tests.browser.key_apps import KeyApp
+from tests.browser.looking import with_a_key
 from tests.browser.looks import IN_BOTH, Look, press
 from tests.browser.tongues import Tongue
 from tests.browser.walking import Walk, came_in, signing_in
@@ -16,7 +19,7 @@ def test_pages_of_somebody_with_several_ways_in(hospital: Hospital, page: Page, 
     portal = Portal.of(hospital.house)
     wallet = portal.newcomer({"en": 901, "es": 902}[said.language])
     portal.enrolled(wallet)
-    portal.room.enrolling.keep(wallet.subject, [slot("passkey"), slot("passkey")])
+    portal.room.enrolling.keep(wallet.subject, [slot("passkey"), slot("passkey")], hospital.house.clock())
     hospital.sign_in(page.context, wallet.subject)
     page.goto(f"{hospital.portal}/keys")
     look("keys")
@@ -31,6 +34,32 @@ def test_pages_of_somebody_with_several_ways_in(hospital: Hospital, page: Page, 
     look("keys-new-key")
     press(page, said("Say no to the new key"))
     page.get_by_text(said("The new key will not count. Your key stays as it is.")).wait_for()
+
+
+def test_pages_of_what_somebody_does_with_their_key(hospital: Hospital, page: Page, look: Look, said: Tongue) -> None:
+    with_a_key(page)
+    _subject, code = hospital.newcomer()
+    paper = made_a_key(page, hospital, code, said=said)
+    begin(page, hospital, said("Add a way to sign in"), "step-open")
+    look("key-add")
+    begin(page, hospital, said("Test it"), "step-try")
+    look("key-test")
+    page.get_by_label(said("Your recovery code")).fill(paper)
+    press(page, said("Test it"))
+    page.locator("#step-right").wait_for()
+    look("key-test-right")
+    begin(page, hospital, said("Make a new key"), "step-key")
+    chosen_key(page, said=said)
+    typed_back(page, said)
+    press(page, said("I cannot use my key here"))
+    look("key-replace")
+
+
+def begin(page: Page, hospital: Hospital, name: str, step: str) -> None:
+    """Go to what a button of the keys' page leads to."""
+    page.goto(f"{hospital.portal}/keys")
+    page.get_by_role("button", name=re.compile(f"^{name}")).click()
+    page.locator(f"#{step}").wait_for()
 
 
 def test_the_page_of_somebody_who_lost_everything(hospital: Hospital, page: Page, look: Look) -> None:

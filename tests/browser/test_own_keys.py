@@ -17,7 +17,7 @@ from consent.settings import WebSettings
 from tests.browser.conftest import Seen
 from tests.browser.hospital import Hospital, chosen_key, made_a_key, typed_back
 from tests.browser.leaks import secret_of, seed_in, sent, traces, typed_traces
-from tests.browser.looking import looked_at, with_a_key
+from tests.browser.looking import with_a_key
 from tests.browser.test_key_apps import app_for
 from tests.browser.test_key_apps import enrolled as enrolled_with_an_app
 from tests.browser.walking import Walk, came_in, signed_in_by_code, signing_in
@@ -224,25 +224,6 @@ def test_whoever_has_the_old_key_says_no_to_a_new_one(hospital: Hospital, page: 
     hospital.house.open.keep_house()
     assert hospital.house.open.book.enrolments[subject] == key
     assert said(hospital, subject)[-2:] == ["KEY_ASKED", "KEY_CANCELLED"]
-
-
-def test_the_pages_of_keys_in_every_look(hospital: Hospital, page: Page) -> None:
-    _subject, code = newcomer(hospital, page)
-    page.emulate_media(reduced_motion="reduce")
-    began(page, hospital, "Add a way to sign in", "step-open")
-    wrong = looked_at(page, "key-add")
-    began(page, hospital, "Test it", "step-try")
-    wrong += looked_at(page, "key-test")
-    page.get_by_label("Your recovery code").fill(code)
-    page.get_by_role("button", name="Test it").click()
-    page.locator("#step-right").wait_for()
-    wrong += looked_at(page, "key-test-right")
-    began(page, hospital, "Make a new key", "step-key")
-    chosen_key(page)
-    typed_back(page)
-    page.get_by_role("button", name="I cannot use my key here").click()
-    wrong += looked_at(page, "key-replace")
-    assert wrong == []
 
 
 @pytest.mark.usefixtures("later")

@@ -79,7 +79,7 @@ def test_somebody_takes_a_way_in_away_and_signs_out_everywhere(
     portal = Portal.of(hospital.house)
     wallet = portal.newcomer({"en": 901, "es": 902}[said.language])
     portal.enrolled(wallet)
-    portal.room.enrolling.keep(wallet.subject, [slot("passkey")])
+    portal.room.enrolling.keep(wallet.subject, [slot("passkey")], hospital.house.clock())
     hospital.sign_in(page.context, wallet.subject)
     page.goto(hospital.portal)
     keyboard.follow(said("You"), "**/you")
