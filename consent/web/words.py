@@ -7,6 +7,7 @@ Who opens a page with `?lang=es` reads it in Spanish, and every page from then o
 Without it the browser's Accept-Language counts. The cookie is set only where somebody chose.
 """
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from io import BytesIO
@@ -83,6 +84,11 @@ def moment(at: datetime) -> str:
     return f"{format_date(at)}, {format_time(at, 'HH:mm')}"
 
 
+_PARTS: Final = ("show", "before", "page", "change", "new")
+"""What pages are asked for in their address."""
+_PLAIN: Final = re.compile(r"[a-z0-9-]{1,20}")
+
+
 def language() -> str:
     """Return the language in which this is read: chosen now, chosen before, or what the browser prefers."""
     for chosen in (request.args.get("lang"), request.cookies.get(COOKIE)):
@@ -92,15 +98,18 @@ def language() -> str:
 
 
 def in_language(tag: str) -> str:
-    """Return where this page is read in a language: its own address, with all else that was asked of it."""
-    kept = [(name, value) for name, value in request.args.items(multi=True) if name != "lang"]
+    """Return where this page is read in a language: its own address, with which part of it was asked for.
+
+    What is no such part is nothing of ours, and is not repeated.
+    """
+    kept = [(name, request.args[name]) for name in _PARTS if _PLAIN.fullmatch(request.args.get(name, ""))]
     return f"{_opens_again()}?{urlencode([('lang', tag), *kept])}"
 
 
 def _opens_again() -> str:
     """Return where a link from this page leads: to itself, or to the start where only a form brings it about."""
-    adapter = current_app.create_url_adapter(request)
-    return "" if request.method == "GET" or (adapter and adapter.test(method="GET")) else "/"
+    here = current_app.url_map.bind("")  # not of the request: a host that is none of ours is answered with a page too
+    return "" if request.method == "GET" or here.test(request.path, method="GET") else "/"
 
 
 def _remember(response: Response, onward: str | None) -> Response:
