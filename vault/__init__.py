@@ -35,7 +35,7 @@ from vault.errors import (
 )
 from vault.gate import Access, Admission, Admitted, Gate, Refused
 from vault.keys import KeyTree, Turned
-from vault.openings import History, OpenedRecord, Opening, PastVersion
+from vault.openings import CurrentRecord, History, OpenedRecord, Opening, PastVersion
 from vault.passphrase import Cost, PassphraseFile
 from vault.records import Part, Vault
 from vault.sql import open_keys
@@ -46,6 +46,7 @@ __all__ = [
     "Admission",
     "Admitted",
     "Cost",
+    "CurrentRecord",
     "DecryptionError",
     "Deposit",
     "Deposited",

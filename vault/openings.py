@@ -26,6 +26,14 @@ class OpenedRecord(NamedTuple):
     content: bytes
 
 
+class CurrentRecord(NamedTuple):
+    """What a current record's row says without a key: its category, its version, and how many parts stand behind it."""
+
+    category: str
+    version: int
+    parts: int
+
+
 @dataclass(frozen=True, slots=True)
 class Opening:
     """One admitted subject: what the gate said, and the records it admitted, by category and record id."""

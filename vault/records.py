@@ -15,11 +15,12 @@ from vault.epoch import SubKey
 from vault.errors import RecordNotFoundError
 from vault.gate import Access, Admitted, Gate, Refused
 from vault.keys import KeyTree
-from vault.openings import AT_ONCE, History, Opening, PastVersion, cut_down, openings
+from vault.openings import AT_ONCE, CurrentRecord, History, OpenedRecord, Opening, PastVersion, cut_down, openings
 from vault.places import part_place
 from vault.sql.batches import in_batches
-from vault.sql.parts import parts_of
+from vault.sql.parts import count_parts, parts_of
 from vault.sql.records import (
+    SealedRecord,
     State,
     count_current,
     delete_records,
@@ -31,6 +32,7 @@ from vault.sql.records import (
 
 _CATEGORY: Final = "CATEGORY"
 """The reason where the gate said yes, but not to the category."""
+_NO_RECORD: Final = "no current record of this subject has this id: list their records anew"
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +132,25 @@ class Vault:
         )
         return History(subject, admitted, versions)
 
+    def read_record(
+        self, connection: Connection, gate: Gate, access: Access, subject: str, record_id: str
+    ) -> Opening | Refused:
+        """Ask the gate, then open the current version of one record, and nothing else.
+
+        Raises `RecordNotFoundError`, having opened nothing, and what `read` raises.
+        """
+        answer = gate.admit([subject], access).get(subject)
+        admitted = cut_down(answer, access)
+        if admitted is None:
+            return _refusal(answer)
+        row = _current(connection, subject, record_id)
+        if row is None:
+            raise RecordNotFoundError(_NO_RECORD)
+        if row.category not in admitted.categories:
+            return Refused(_CATEGORY)
+        content = self._seals([subject])[subject].opened(row)
+        return Opening(subject, admitted, (OpenedRecord(record_id, row.category, row.version, content),))
+
     def read_attachment(
         self,
         connection: Connection,
@@ -150,10 +171,10 @@ class Vault:
         admitted = cut_down(answer, access)
         if admitted is None:
             return _refusal(answer)
-        newest = next(iter(newest_versions(connection, [(subject, record_id)])), None)
-        header = newest if version is None else version_of(connection, subject, record_id, version)
-        if header is None or (version is None and header.state != State.CURRENT):
-            raise RecordNotFoundError("no current record of this subject has this id: list their records anew")
+        place = (connection, subject, record_id)
+        header = _current(*place) if version is None else version_of(*place, version)
+        if header is None:
+            raise RecordNotFoundError(_NO_RECORD)
         if header.category not in admitted.categories:
             return Refused(_CATEGORY)
         return stream_of(connection, self._seals([subject])[subject], header)
@@ -190,8 +211,18 @@ class Vault:
         return hmac.digest(self.keys.unwrap([subject])[subject].sub_key(SubKey.COMMIT), message, "sha256")
 
     def tally(self, connection: Connection, subject: str) -> dict[str, int]:
-        """Return how many current records of each category a subject has; nothing is opened."""
+        """Return how many current records of each category a subject has; nothing is opened.
+
+        A category of which only superseded and withdrawn versions are kept counts 0.
+        """
         return count_current(connection, subject)
+
+    def current(self, connection: Connection, subject: str, record_id: str) -> CurrentRecord | None:
+        """Return what the row of a subject's current record says, None where there is none; nothing is opened."""
+        row = _current(connection, subject, record_id)
+        if row is None:
+            return None
+        return CurrentRecord(row.category, row.version, count_parts(connection, subject, record_id, row.version))
 
     def among(self, connection: Connection, subjects: Collection[str]) -> set[str]:
         """Return those of these subjects of whom a sealed record or derived row lies here, whether or not it opens."""
@@ -242,6 +273,11 @@ def _admitted(gate: Gate, access: Access, subjects: Sequence[str]) -> dict[str, 
     admission = gate.admit(asked, access)
     admitted = {subject: cut_down(admission.get(subject), access) for subject in asked}
     return {subject: answer for subject, answer in admitted.items() if answer}
+
+
+def _current(connection: Connection, subject: str, record_id: str) -> SealedRecord | None:
+    newest = next(iter(newest_versions(connection, [(subject, record_id)])), None)
+    return newest if newest and newest.state == State.CURRENT else None
 
 
 def _refusal(answer: Admitted | Refused | None) -> Refused:

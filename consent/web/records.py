@@ -58,13 +58,11 @@ KINDS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class ShownRecord:
-    """One record on a page; each part is title, day and (name, value) of what was found."""
+    """One record on a page; each part is title, day and (name, value) of what was found. `replaced` counts versions."""
 
     id: str
     parts: Sequence[tuple[str, date | None, Sequence[tuple[str, str]]]]
-    version: int
     replaced: int
-    file: bool
     raw: Sequence[str]
 
 
@@ -104,7 +102,10 @@ class RecordPages:
     def kind(self, kind: str) -> ResponseReturnValue:
         """List the records of one kind."""
         category = _category(kind)
-        found = self._records(category)
+        try:
+            found = self.room.own_view.records(patient(), category, self.room.clock())
+        except BlockedPersonError:
+            abort(410)
         pages = max(1, -(-len(found) // PAGE))
         page = min(max(1, request.args.get("page", 1, int)), pages)
         shown = [_shown(one) for one in found[(page - 1) * PAGE : page * PAGE]]
@@ -114,11 +115,15 @@ class RecordPages:
         )
 
     def one(self, kind: str, record: str) -> ResponseReturnValue:
-        """Show one record."""
+        """Show one record, which alone is opened."""
         category = _category(kind)
-        found = next((one for one in self._records(category) if one.id == record), None) or abort(404)
+        try:
+            found = self.room.own_view.record(patient(), category, record, self.room.clock())
+        except BlockedPersonError:
+            abort(410)
+        shown, file = found or abort(404)
         title = str(CATEGORIES[category])
-        return render_template("portal/record.html", kind=kind, title=title, record=_shown(found))
+        return render_template("portal/record.html", kind=kind, title=title, record=_shown(shown), file=file)
 
     def ask_download(self) -> ResponseReturnValue:
         """Lead to where a copy of everything is asked for with one's key."""
@@ -145,12 +150,6 @@ class RecordPages:
         headers = {"Content-Disposition": 'attachment; filename="my-records.json"'}
         return Response(chain([first], pieces), mimetype="application/fhir+json", headers=headers)
 
-    def _records(self, category: Category) -> list[OwnRecord]:
-        try:
-            return self.room.own_view.records(patient(), category, self.room.clock())
-        except BlockedPersonError:
-            abort(410)
-
 
 def _category(name: str) -> Category:
     return Category(name) if name in set(Category) else abort(404)
@@ -160,9 +159,7 @@ def _shown(record: OwnRecord) -> ShownRecord:
     return ShownRecord(
         id=record.id,
         parts=[_part(one) for one in record.resources],
-        version=record.version,
-        replaced=len(record.replaced),
-        file=record.file,
+        replaced=record.version - 1,
         raw=[json.dumps(one.raw, indent=2, ensure_ascii=False) for one in record.resources],
     )
 

@@ -49,7 +49,7 @@ def test_a_copy_of_everything_is_signed_for_and_is_one_entry_of_the_log(hospital
     assert page.get_by_role("link", name=re.compile("You looked at your records")).count() == 1
 
 
-def test_a_look_at_records_is_one_entry_and_shows_that_kind_alone(hospital: Hospital, walk: Walk) -> None:
+def test_a_look_at_a_kind_and_one_at_a_record_are_one_entry_each(hospital: Hospital, walk: Walk) -> None:
     page, subject = walk.page, hospital.newcomers[-1]
     page.get_by_role("link", name="Records", exact=True).click()
     assert page.get_by_text("No study can see these now.").count() == 3

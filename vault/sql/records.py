@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from enum import StrEnum
 from typing import Final, NamedTuple
 
-from sqlalchemy import Connection, bindparam, delete, func, select, update
+from sqlalchemy import Connection, bindparam, case, delete, func, select, update
 
 from vault.sql.batches import in_batches
 from vault.sql.statements import POSTGRESQL, driver_cursor, fetched
@@ -116,10 +116,11 @@ def current_records(connection: Connection, subjects: Sequence[str], categories:
 
 
 def count_current(connection: Connection, subject: str) -> dict[str, int]:
-    """Return how many current records of each category one subject has."""
-    current = (vault_records.c.subject == subject) & (vault_records.c.state == State.CURRENT.value)
-    query = select(vault_records.c.category, func.count()).where(current).group_by(vault_records.c.category)
-    return {row[0]: row[1] for row in connection.execute(query)}
+    """Return how many current records one subject has of each category of which any version is kept."""
+    of = vault_records.c
+    counted = func.sum(case((of.state == State.CURRENT.value, 1), else_=0))
+    query = select(of.category, counted).where(of.subject == subject).group_by(of.category)
+    return {category: int(number) for category, number in connection.execute(query)}
 
 
 def every_version(connection: Connection, subject: str, categories: Collection[str]) -> Iterator[SealedRecord]:

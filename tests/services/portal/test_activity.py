@@ -178,9 +178,9 @@ class Openings:
     def history(self, method: Callable[..., Any]) -> Callable[..., Any]:
         """Return a method that is counted each time it returns."""
 
-        def counted(vault: Vault, connection: Any, gate: Any, access: Access, subject: str) -> Any:
-            found = method(vault, connection, gate, access, subject)
-            self.of[found.subject] += 1
+        def counted(vault: Vault, connection: Any, gate: Any, access: Access, subject: str, *which: Any) -> Any:
+            found = method(vault, connection, gate, access, subject, *which)
+            self.of[subject] += 1
             self.under = access
             return found
 
@@ -208,7 +208,12 @@ class Openings:
 @pytest.fixture
 def openings(monkeypatch: pytest.MonkeyPatch) -> Openings:
     found = Openings()
-    ways = {"_stream": found.counting, "_derived": found.counting, "history": found.history}
+    ways = {
+        "_stream": found.counting,
+        "_derived": found.counting,
+        "history": found.history,
+        "read_record": found.history,
+    }
     ways |= {"read_attachment": found.file, "unseal_all": found.answer}
     for name, way in ways.items():
         monkeypatch.setattr(Vault, name, way(getattr(Vault, name)))
