@@ -112,11 +112,11 @@ def _adopt_rows(places: Places, store: SqlStore, log: Log, clock: Clock) -> None
     if places.rows_adopted.exists():
         return
     with store.begin() as unit:
-        done = any(entry.body.startswith(_ENROL) and _ADOPTED in entry.body for entry in unit.log.entries())
-        rows = 0 if done else store.macs.adopt(unit.connection)
+        told = [one.index for one in unit.log.entries() if one.body.startswith(_ENROL) and _ADOPTED in one.body]
+        rows = 0 if told else store.macs.adopt(unit.connection)
         if rows:
-            told = Entry(int(clock().timestamp()), "operator", Action.ENROL, "ROWS_ADOPTED", facts={"rows": rows})
-            log.append(unit, [told])
+            entry = Entry(int(clock().timestamp()), "operator", Action.ENROL, "ROWS_ADOPTED", facts={"rows": rows})
+            log.append(unit, [entry])
     write_private(places.rows_adopted, b"rows that let somebody in carry a MAC\n")
 
 
