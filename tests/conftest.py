@@ -30,6 +30,7 @@ ON_BOTH = {
     "test_own_view",
     "test_replaying",
     "test_risk_pages",
+    "test_rows_of_before",
     "test_stopping",
     "test_stopping_at_the_portal",
 }
