@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -102,38 +102,33 @@ def checked(page: Page, hospital: Hospital, receipt: str) -> str:
     return page.get_by_role("status").get_by_role("heading").inner_text()
 
 
-def turned(digits: str) -> str:
-    """Return other hex digits, as many; some where there are none."""
-    return digits[1:] + ("0" if digits[0] != "0" else "1") if digits else "0" * 64
-
-
 ALTERED: Final[dict[str, Callable[[Any], Any]]] = {
     "origin": lambda text: text + "x",
     "action": lambda text: "grant" if text == "stop" else "stop",
-    "subject": turned,
-    "commitment": turned,
-    "patient": turned,
+    "attested": lambda text: text.replace("no copy", "a copy"),
+    "subject": lambda text: text[1:] + ("0" if text[0] != "0" else "1"),
+    "commitment": lambda text: text[1:] + ("0" if text[0] != "0" else "1") if text else "0" * 64,
+    "patient": lambda text: text[1:] + ("0" if text[0] != "0" else "1") if text else "0" * 40,
     "by": lambda text: "operator" if text == "patient" else "patient",
     "time": lambda number: number + 1,
     "index": lambda number: number - 1,
-    "leaf": turned,
-    "attested": lambda text: text + " Really." if text else "From 2020-01-01 on.",
-    "signature": turned,
+    "leaf": lambda text: text[1:] + ("0" if text[0] != "0" else "1"),
+    "signature": lambda text: text[1:] + ("0" if text[0] != "0" else "1"),
 }
 
 
-def refused_when_altered(page: Page, hospital: Hospital, true: Mapping[str, Any]) -> None:
-    """Have a true receipt checked, and again with each of its fields altered in turn, in a browser without cookies."""
+def refused_in_each_field(page: Page, hospital: Hospital, receipt: Receipt) -> None:
+    """A receipt is accepted, and refused with any of its fields altered, taken out or added."""
+    true = receipt.to_json()
     assert checked(page, hospital, json.dumps(true, indent=2)) == "This receipt is true"
-    assert true.keys() <= ALTERED.keys()
-    for name, change in ALTERED.items():
-        if name in true:
-            altered = {**true, name: change(true[name])}
-            assert altered != true
+    for name in true:
+        changed = ALTERED[name](true[name])
+        assert changed != true[name]
+        without = {field: member for field, member in true.items() if field != name}
+        for altered in (true | {name: changed}, without):
             assert checked(page, hospital, json.dumps(altered)) == "This receipt does not hold", name
-    without = {name: value for name, value in true.items() if name != "signature"}
-    assert checked(page, hospital, json.dumps(without)) == "This receipt does not hold"
-    assert page.context.cookies() == []
+    for spoilt in ("", "{}", "[]", json.dumps(true)[:-1], json.dumps({**true, "more": 1}), "<script>alert(1)</script>"):
+        assert checked(page, hospital, spoilt) == "This receipt does not hold", spoilt
 
 
 def test_a_true_receipt_holds_and_each_altered_one_does_not_without_any_cookie(
@@ -142,10 +137,30 @@ def test_a_true_receipt_holds_and_each_altered_one_does_not_without_any_cookie(
     kept = hospital.receipts(subject)
     assert {receipt.action for receipt in kept} == {"grant", "stop"}
     for receipt in kept:
-        refused_when_altered(elsewhere, hospital, receipt.to_json())
-    true = json.dumps(kept[0].to_json())
-    for spoilt in ("", "{}", "[]", true[:-1], f'{true[:-1]},"more":1}}', "<script>alert(1)</script>"):
-        assert checked(elsewhere, hospital, spoilt) == "This receipt does not hold", spoilt
+        assert receipt.to_json().keys() == ALTERED.keys() - {"attested"}
+        refused_in_each_field(elsewhere, hospital, receipt)
+    assert elsewhere.context.cookies() == []
+
+
+def test_both_receipts_of_an_erasure_hold_and_no_altered_one_does_without_any_cookie(
+    hospital: Hospital, elsewhere: Page
+) -> None:
+    house = hospital.house
+    person = house.people[len(hospital.newcomers) + 11]
+    hospital.newcomers.append(person)
+    begun = house.open.erasures.request(house.ask(person))
+    refused_in_each_field(elsewhere, hospital, begun)
+    house.anchor()
+    house.open.keep_house()
+    final = house.open.erasures.receipt(person)
+    assert (begun.action, final.action) == ("erase", "erase")
+    assert begun.index < final.index
+    assert final.to_json().keys() == ALTERED.keys()
+    refused_in_each_field(elsewhere, hospital, final)
+    assert checked(elsewhere, hospital, json.dumps(begun.to_json())) == "This receipt is true", "what began stays so"
+    mixed = begun.to_json() | {"attested": final.attested}
+    assert checked(elsewhere, hospital, json.dumps(mixed)) == "This receipt does not hold", "the day was not known then"
+    assert elsewhere.context.cookies() == []
 
 
 def test_a_receipt_of_another_log_is_told_to_be_one(hospital: Hospital, elsewhere: Page, subject: SubjectId) -> None:
