@@ -120,15 +120,16 @@ class Erasures:
             found = sorted(self.register.erasures.values(), key=lambda erasure: (erasure.asked_at, erasure.subject))
             return [(erasure, next_state(erasure, self._world(unit, erasure, anchored))) for erasure in found]
 
-    def next_of(self, subject: SubjectId) -> ErasureState | Wait | None:
-        """Return what comes next in a person's erasure, or what it waits for: of the anchor, that it is looked at next.
+    def waits(self, subject: SubjectId) -> Wait | None:
+        """Return what the next step of one erasure waits for; None where it comes by itself soon, or there is none.
 
-        None where it is final, or nobody asked for it.
+        What is anchored is not asked here: a blocked one waits for the anchor at the latest.
         """
         with self.store.reading() as unit:
             self._follow(unit)
             erasure = self.register.erasures.get(subject)
-            return None if erasure is None else next_state(erasure, self._world(unit, erasure, 0))
+            comes = None if erasure is None else next_state(erasure, self._world(unit, erasure, 0))
+        return comes if isinstance(comes, Wait) else None
 
     def receipt(self, subject: SubjectId) -> Receipt:
         """Return the signed receipt of a final erasure; raise `NoErasureError`."""

@@ -33,30 +33,40 @@ STEPS: Final = (
 )
 """The states that people see, each with what it means."""
 WAITS: Final = {
-    Wait.REQUEST: _l("We look into what was asked for. Call us, if this stays."),
-    Wait.HOLD: _l("The law makes us keep your records for now."),
-    Wait.CHAIN: _l("First all that you allowed must be stopped in public too. This takes some hours."),
-    Wait.ANCHOR: _l(
-        "First the list of all who read your records is sealed, so that no one can hide it. This takes some hours."
-    ),
-    Wait.TURN: _l("First the key of all old copies is changed."),
-    Wait.REPLICA: _l(
-        "A place where the old key may still lie has not answered. We look after it. Call us, if this stays."
-    ),
-    Wait.DATE: _l("The last old copies run out by then."),
+    Wait.REQUEST: _l("Our note of your request is damaged. Please call us."),
+    Wait.HOLD: _l("It waits for the law, which makes us keep your records for now."),
+    Wait.CHAIN: _l("It waits until your stops stand in the public record for good."),
+    Wait.ANCHOR: _l("It waits until the public record covers each look at your records. No one can then hide one."),
+    Wait.TURN: _l("It waits for the next change of all our keys. That makes older copies of your key useless."),
+    Wait.REPLICA: _l("It waits for a drive of ours that must be cleaned by hand. We were told."),
+    Wait.DATE: _l("It waits until our last old backup is gone."),
 }
-"""What the next step waits for."""
+"""What the next step waits for, in plain words."""
+LATER: Final = {
+    ErasureState.KEY_DELETED: _l("Your key is destroyed then."),
+    ErasureState.EPOCH_TURNED: _l("Then all our keys change. That makes older copies of your key useless."),
+    ErasureState.FINAL: _l("Then our old backups must go."),
+}
+"""What the steps behind the next one will wait for."""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step on the page; `at` is None before it was reached, then the next has what it waits for, and till when."""
+    """One step on the page.
+
+    Attributes:
+        words: what it is.
+        hint: what it means, once it was reached.
+        at: when that was; None before.
+        waits: what it waits for, empty once it was reached.
+        by: by when it should be done; None where that is not known.
+    """
 
     words: str
     hint: str
     at: datetime | None
     waits: str = ""
-    due: datetime | None = None
+    by: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +110,9 @@ class ErasurePages:
             steps=_steps(standing),
             held=standing.state is ErasureState.BLOCKED_RETAINED,
             final=standing.state is ErasureState.FINAL,
+            until=standing.until,
+            others_by=standing.others_by,
+            late=standing.late,
             receipt=receipt,
             drawing=drawing,
         )
@@ -113,14 +126,20 @@ class ErasurePages:
 
     def _known(self, code: str) -> tuple[SubjectId, Standing]:
         subject = self.room.erasing.subject_of(code)
-        standing = None if subject is None else self.room.erasing.standing(subject)
+        standing = None if subject is None else self.room.erasing.standing(subject, self.room.clock())
         return (subject, standing) if subject is not None and standing is not None else abort(404)
 
 
 def _steps(standing: Standing) -> Sequence[Step]:
-    steps = [Step(str(words), str(hint), standing.at.get(state)) for state, words, hint in STEPS]
-    coming = next((place for place, step in enumerate(steps) if step.at is None), None)
-    if coming is not None and standing.waits is not None:
-        due = standing.final_at if standing.waits is Wait.DATE else standing.turns_at
-        steps[coming] = replace(steps[coming], waits=str(WAITS[standing.waits]), due=due)
+    """Return the steps; of those that are open the first says what it waits for now, the others what comes then."""
+    coming = next((state for state, _, _ in STEPS if state not in standing.at), None)
+    steps = []
+    for state, words, hint in STEPS:
+        at = standing.at.get(state)
+        waits = "" if at else str(_waits(standing) if state is coming else LATER.get(state, ""))
+        steps.append(Step(str(words), str(hint), at, waits, None if at else standing.by.get(state)))
     return steps
+
+
+def _waits(standing: Standing) -> str:
+    return str(_l("It comes by itself within the hour.") if standing.waits is None else WAITS[standing.waits])

@@ -61,8 +61,12 @@ class Hospital:
         number = 1000 + len(self.newcomers)
         [subject] = receive(self.house.open, number)
         self.newcomers.append(subject)
+        return subject, self.invite(subject)
+
+    def invite(self, subject: SubjectId) -> str:
+        """Return a code on paper for somebody who has no key."""
         enrolling = wiring.enrolling(self.house.open, WebSettings.read(self.port, {}))
-        return subject, enrolling.invite(subject, datetime.now(UTC))
+        return enrolling.invite(subject, datetime.now(UTC))
 
     def somebody(self) -> SubjectId:
         """Return somebody of the house whom no test had before."""

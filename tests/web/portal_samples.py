@@ -125,12 +125,15 @@ PAGES: Final[dict[str, dict[str, Any]]] = {
     "erasure": {
         "code": "c1",
         "steps": [
-            SimpleNamespace(words=ODD, hint=ODD, at=STOP.at),
-            SimpleNamespace(words=ODD, hint=ODD, at=None, waits=ODD, due=STOP.at),
-            SimpleNamespace(words=ODD, hint=ODD, at=None, waits="", due=None),
+            SimpleNamespace(words=ODD, hint=ODD, at=STOP.at, waits="", by=None),
+            SimpleNamespace(words=ODD, hint=ODD, at=None, waits=ODD, by=STOP.at),
+            SimpleNamespace(words=ODD, hint=ODD, at=None, waits=ODD, by=None),
         ],
         "held": True,
+        "until": STOP.at,
         "final": False,
+        "others_by": STOP.at,
+        "late": True,
         "receipt": SimpleNamespace(attested=ODD, index=4812),
         "drawing": "data:,",
     },

@@ -7,13 +7,13 @@ row: nothing of the person is kept for it, and it works after all of theirs is g
 import hashlib
 import hmac
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from consent.domain.entry import Action
-from consent.domain.erasure import ErasureState, Wait
+from consent.domain.erasure import Erasure, ErasureState, Wait
 from consent.domain.receipt import Receipt
 from consent.domain.request_file import RequestFile
 from consent.domain.terms import Operation, SubjectId
@@ -26,6 +26,8 @@ from consent.services.telling import RECEIPTED, said
 _PLACE: Final = re.compile(r"([0-9a-f]{32})-([0-9a-f]{64})")
 MARGIN: Final = timedelta(days=1)
 """For the anchor, and for whoever has to look after something."""
+WITHOUT_THEM: Final = timedelta(days=30)
+"""By when a study's next model is made without somebody who is erased."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +55,21 @@ class Standing:
         state: the newest.
         at: when each state was reached first.
         final_at: from when on no copy opens; None while that is not known.
-        waits: what the next step waits for; None where nothing is in its way, and at the end.
-        turns_at: from when on the epoch of the deleted key turns, where that is waited for and still to come.
+        waits: what the next step waits for; None where it comes by itself within minutes, or is none.
+        until: when the legal hold ends that the next step waits for, None where there is none or that is open.
+        by: the day by which each step that is open should be done; none while a legal hold lasts.
+        others_by: the day by which models are made without this person; None before reading stopped.
+        late: whether the next step should be done by now.
     """
 
     state: ErasureState
-    at: dict[ErasureState, datetime]
+    at: Mapping[ErasureState, datetime]
     final_at: datetime | None
     waits: Wait | None = None
-    turns_at: datetime | None = None
+    until: datetime | None = None
+    by: Mapping[ErasureState, datetime] = field(default_factory=dict)
+    others_by: datetime | None = None
+    late: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +113,8 @@ class Erasing:
             copied=sorted({e.terms.study.title for e in entries if Operation.EXPORT in e.terms.operations}),
         )
 
-    def standing(self, subject: SubjectId) -> Standing | None:
-        """Return how far a person's erasure is, None where nobody asked for it."""
+    def standing(self, subject: SubjectId, now: datetime) -> Standing | None:
+        """Return how far a person's erasure is and what it waits for, None where nobody asked for it."""
         with self.store.reading() as unit:
             self.erasures.register.follow(unit)
             known = self.erasures.register.erasures.get(subject)
@@ -116,12 +124,19 @@ class Erasing:
         steps = [(str(body.get("verdict")), body.get("time")) for body in bodies if body.get("action") == Action.ERASE]
         times = {verdict: time for verdict, time in steps if isinstance(time, int)}  # newest first: the oldest stands
         at = {state: datetime.fromtimestamp(times[state], UTC) for state in ErasureState if state in times}
-        final_at = datetime.fromtimestamp(known.final_at, UTC) if known.final_at else None
-        following = self.erasures.next_of(subject)
-        waits = following if isinstance(following, Wait) else None
-        turns = datetime.fromtimestamp(self.erasures.register.turned_at + self.epochs.every, UTC)
-        turns_at = turns if waits is Wait.TURN and turns > self.epochs.clock() else None
-        return Standing(known.state, at, final_at, waits, turns_at)
+        waits = self.erasures.waits(subject)
+        by = {} if waits is Wait.HOLD else self._by(known, at)
+        blocked = at.get(ErasureState.BLOCKED)
+        return Standing(
+            state=known.state,
+            at=at,
+            final_at=_moment(known.final_at),
+            waits=waits,
+            until=self._until(subject, now) if waits is Wait.HOLD else None,
+            by=by,
+            others_by=blocked and blocked + WITHOUT_THEM,
+            late=bool(by) and min(by.values()) < now,
+        )
 
     def receipt(self, subject: SubjectId) -> Receipt | None:
         """Return the newest signed receipt: that all reading stopped, and at the end that the erasure is final."""
@@ -130,5 +145,34 @@ class Erasing:
         except NoErasureError:
             return self.erasures.receipt_of_block(subject)
 
+    def _by(self, known: Erasure, at: Mapping[ErasureState, datetime]) -> dict[ErasureState, datetime]:
+        """Return by when each open step should be done, where nothing of ours is in the way.
+
+        An act waits for its batch; keys change at most once in so many seconds; then the copies of before grow old.
+        """
+        begun = at.get(ErasureState.BLOCKED)
+        if begun is None or known.state is ErasureState.FINAL:
+            return {}
+        batch, every = (
+            timedelta(seconds=self.erasures.granting.publication_window),
+            timedelta(seconds=self.epochs.every),
+        )
+        deleted = at.get(ErasureState.KEY_DELETED, begun + batch + MARGIN)
+        last_turn = datetime.fromtimestamp(self.erasures.register.turned_at, UTC)
+        turned = max(deleted, last_turn + every) + MARGIN
+        copies = timedelta(seconds=max(self.erasures.copies_last, self.epochs.keys.destruction_delay))
+        final = (_moment(known.final_at) or turned + copies) + MARGIN
+        days = {ErasureState.KEY_DELETED: deleted, ErasureState.EPOCH_TURNED: turned, ErasureState.FINAL: final}
+        return {state: day for state, day in days.items() if state not in at}
+
+    def _until(self, subject: SubjectId, now: datetime) -> datetime | None:
+        """Return when the hold ends that lasts longest."""
+        lasting = self.erasures.register.lasting(subject, int(now.timestamp()))
+        return _moment(lasting[0].until) if lasting else None
+
     def _mac(self, subject: SubjectId) -> str:
         return hmac.new(self.key, f"erasure|{subject}".encode(), hashlib.sha256).hexdigest()
+
+
+def _moment(seconds: int) -> datetime | None:
+    return datetime.fromtimestamp(seconds, UTC) if seconds else None
