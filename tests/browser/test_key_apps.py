@@ -1,5 +1,6 @@
 """A patient uses an app with keys that they had before: it connects, signs, refuses, and may try to cheat."""
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -159,6 +160,73 @@ def test_an_account_that_is_switched_while_the_page_is_open_sends_nothing(
     page.evaluate("globalThis['switch-one']()")
     said(page, "was changed")
     assert (sent_to(seen, "/sign"), grants(hospital, subject)) == (0, 0)
+
+
+def at_the_request(page: Page, hospital: Hospital, wish: str) -> str:
+    """Go to where a request is signed; return the name of the button that signs it."""
+    if wish == "access":
+        page.get_by_role("link", name="Records", exact=True).click()
+        page.get_by_role("button", name="Get a copy of everything").click()
+    else:
+        page.goto(f"{hospital.portal}/erase")
+        page.get_by_role("button", name="Go on to erase").click()
+    page.wait_for_url(f"{hospital.signing}/request")
+    return "Get my copy" if wish == "access" else "Erase my records for good"
+
+
+def answers(hospital: Hospital, subject: SubjectId) -> list[tuple[str, str]]:
+    """Return what the log says of somebody's requests."""
+    told = [entry for entry in hospital.house.log() if entry.get("subject") == subject]
+    return [(entry["action"], entry["verdict"]) for entry in told if entry["action"] in ("access", "erase")]
+
+
+def test_a_copy_of_everything_is_asked_for_with_an_app(hospital: Hospital, page: Page) -> None:
+    app = app_for(hospital, page)
+    subject = enrolled(page, hospital)
+    button = at_the_request(page, hospital, "access")
+    with page.expect_download() as downloading:
+        page.get_by_role("button", name=button).click()
+    bundle = json.loads(Path(downloading.value.path()).read_text())
+    assert {entry["resource"]["resourceType"] for entry in bundle["entry"]} == {"Observation", "Patient"}
+    assert [typed["primaryType"] for typed in app.signed] == ["SignIn", "SubjectRequest"]
+    assert answers(hospital, subject) == [("access", "PERMIT")]
+
+
+def test_an_erasure_is_asked_for_with_an_app_and_begins_at_once(hospital: Hospital, page: Page) -> None:
+    app = app_for(hospital, page)
+    subject = enrolled(page, hospital)
+    page.get_by_role("button", name=at_the_request(page, hospital, "erase")).click()
+    page.wait_for_url(f"{hospital.portal}/erasure/**")
+    page.get_by_role("heading", name="Your records are being erased").wait_for()
+    assert app.signed[-1]["primaryType"] == "SubjectRequest"
+    assert ("erase", "BLOCKED") in answers(hospital, subject)
+    assert hospital.house.verdict(subject) == "BLOCKED"
+
+
+@pytest.mark.parametrize("wish", ["access", "erase"])
+def test_a_request_that_the_app_does_not_sign_for_this_account_here_does_nothing(
+    hospital: Hospital, page: Page, seen: Seen, wish: str
+) -> None:
+    app = app_for(hospital, page)
+    subject = enrolled(page, hospital)
+    button = page.get_by_role("button", name=at_the_request(page, hospital, wish))
+    app.refuses = True
+    button.click()
+    said(page, "You said no in your app")
+    app.refuses, app.chain_id = False, 5
+    button.click()
+    said(page, "Your app is on another network")
+    app.chain_id = hospital.house.open.domain.chain_id
+    own, app.key = app.key, KeyApp(1).key
+    button.click()
+    said(page, "not the account that you use here")
+    app.key, app.signs_with = own, KeyApp(1).key
+    button.click()
+    said(page, "What your app gave us is wrong")
+    app.signs_with = None
+    page.evaluate("globalThis['switch-one']()")
+    said(page, "was changed")
+    assert (sent_to(seen, "/request"), answers(hospital, subject)) == (0, [])
 
 
 def test_an_account_that_nobody_came_with_does_not_sign_in(hospital: Hospital, page: Page) -> None:
