@@ -58,7 +58,7 @@ class PostLoop:
 
     def step(self) -> float:
         """Take one step; return how many seconds to wait for the next."""
-        if dead := self._noticing.renew():
+        if dead := self._noticing.renew(wiring.utc_now()):
             self._log.info("letters made anew", count=dead)
         more = self._noticing.follow(wiring.utc_now())
         if time.monotonic() >= self._look_at:

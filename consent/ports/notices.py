@@ -57,8 +57,8 @@ class Notices(Protocol):
     def of_epoch(self, epoch: int) -> Sequence[StoredNotice]:
         """Return the letters that an epoch's key opens."""
 
-    def outside(self, epoch: int) -> Sequence[bytes]:
-        """Return the ids of letters of other epochs."""
+    def outside(self, epoch: int, now: int) -> Sequence[bytes]:
+        """Return the ids of letters of other epochs that are due."""
 
     def undo(self, notice: bytes) -> None:
         """Delete a letter and its cause, which may then be taken up again."""

@@ -120,13 +120,14 @@ class Noticing:
             unit.notices.set_read(last)
         return last < size
 
-    def renew(self) -> int:
+    def renew(self, now: datetime) -> int:
         """Let go of letters that no key opens any more, and read the log again for them; return how many there were.
 
+        One that is put off is left until its time: another program may be sending it, whose key was there as it began.
         The last letter of an erased person is not made again: nobody knows their address any more.
         """
         with self.store.begin() as unit:
-            dead = unit.notices.outside(self.seal().number)
+            dead = unit.notices.outside(self.seal().number, int(now.timestamp()))
             for notice in dead:
                 unit.notices.undo(notice)
             if dead:

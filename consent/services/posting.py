@@ -1,7 +1,10 @@
 """Sending letters that wait: one at a time, again later where the mail server does not take them.
 
-A letter leaves the database after the server took it. Where the power fails between the two it goes out twice, a few
-minutes apart: at least once is what mail can promise.
+Any number of programs may do so side by side: whoever sends a letter first claims it, in a transaction that one alone
+can be in, and for `CLAIM_SECONDS` nobody else touches it, nor makes it anew where the epoch turns meanwhile.
+
+A letter leaves the database after the server took it. A program that dies between the two leaves the claim, and another
+sends the letter again once that ends: at least once is what mail can promise, and what is decided here.
 """
 
 from collections.abc import Callable
@@ -18,7 +21,7 @@ from consent.services.notices import Notice, Noticing, WaitingNotice
 from vault import Vault, VaultError
 
 CLAIM_SECONDS: Final = 300
-"""For how long a letter belongs to whoever is sending it."""
+"""For how long a letter belongs to whoever is sending it: far longer than a server's answers may take together."""
 FIRST_PAUSE: Final = 60
 LONGEST_PAUSE: Final = 6 * 3600
 MOST_TRIES: Final = 16

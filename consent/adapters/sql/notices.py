@@ -71,9 +71,10 @@ class SqlNotices:
         rows = self.connection.execute(select(notices).where(notices.c.epoch == epoch).order_by(notices.c.id))
         return [StoredNotice(**row._mapping) for row in rows]  # noqa: SLF001  # public API
 
-    def outside(self, epoch: int) -> Sequence[bytes]:
-        """Return the ids of letters of other epochs."""
-        return self.connection.scalars(select(notices.c.id).where(notices.c.epoch != epoch)).all()
+    def outside(self, epoch: int, now: int) -> Sequence[bytes]:
+        """Return the ids of letters of other epochs that are due."""
+        dead = (notices.c.epoch != epoch) & (notices.c.due <= now)
+        return self.connection.scalars(select(notices.c.id).where(dead)).all()
 
     def undo(self, notice: bytes) -> None:
         """Delete a letter and its cause."""

@@ -1,5 +1,6 @@
 """Letters: each cause once, sent when the server takes them, to the address of that moment, whatever happens."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -26,17 +27,21 @@ class PowerCutError(Exception):
 
 @dataclass
 class Postbox:
-    """A `Post` that keeps what it took, and takes nothing while `refuses`; `taken` runs behind each letter."""
+    """A `Post` that keeps what it took, and takes nothing while `refuses`; `during` runs once, in the middle of one."""
 
     letters: list[tuple[str, str]] = field(default_factory=list)
     refuses: bool = False
     breaks: bool = False
+    during: Callable[[], object] | None = None
 
     def send(self, to: str, subject: str, text: str) -> None:
         """Take a letter, whose subject is its kind here."""
         if self.refuses:
             raise PostError("the mail server took no letter: try again later")
         assert text == "text"
+        during, self.during = self.during, None
+        if during:
+            during()
         self.letters.append((to, subject))
         if self.breaks:
             raise PowerCutError
@@ -64,7 +69,7 @@ class Office:
     def told(self) -> list[tuple[str, str]]:
         """Do what the program does until nothing is left; return what was sent meanwhile."""
         before, now = len(self.box.letters), self.house.clock
-        self.house.open.noticing.renew()
+        self.house.open.noticing.renew(now())
         while self.house.open.noticing.follow(now()):
             pass
         self.house.open.noticing.look_ahead(now())
@@ -201,7 +206,7 @@ def test_letters_that_wait_as_the_epoch_turns_are_made_anew_and_sent_ones_stay_s
     house.turn_epoch()
     assert office.posting.step(house.clock()) is None, "no key opens it"
     assert office.told() == [(ANN, "key-asked")]
-    assert house.open.noticing.renew() == 0
+    assert house.open.noticing.renew(office.house.clock()) == 0
 
 
 def test_an_erasure_is_told_as_it_begins_and_when_the_key_is_gone_and_the_address_dies_with_the_epoch(
@@ -230,7 +235,7 @@ def test_an_epoch_waits_an_hour_for_a_last_letter_and_no_longer(office: Office) 
     house.clock.ahead += timedelta(seconds=FAREWELL_SECONDS + 1)
     house.open.keep_house()
     assert house.open.erasures.receipt(subject).attested
-    assert house.open.noticing.renew() == 1, "it is counted, and nobody can send it"
+    assert house.open.noticing.renew(office.house.clock()) == 1, "it is counted, and nobody can send it"
     assert office.told() == []
 
 
@@ -262,3 +267,38 @@ def test_two_programs_send_a_letter_once(office: Office) -> None:
         assert unit.notices.claim(stored, stored.due + CLAIM_SECONDS, 1)
         assert not unit.notices.claim(stored, stored.due + CLAIM_SECONDS, 1)
     assert office.posting.step(clock()) is None
+
+
+def test_a_letter_that_is_being_sent_as_the_epoch_turns_is_not_made_anew_by_another_program(office: Office) -> None:
+    house, clock = office.house, office.house.clock
+    office.note(Action.REPORT, "ANSWERED", house.people[0])
+    house.open.noticing.follow(clock())
+    told_meanwhile: list[list[tuple[str, str]]] = []
+
+    def another_program_at_the_turn() -> None:
+        house.turn_epoch()
+        told_meanwhile.append(office.told())
+
+    office.box.during = another_program_at_the_turn
+    assert office.posting.step(clock()) is Sent.SENT
+    assert told_meanwhile == [[]]
+    assert office.box.letters == [(ANN, "answered")]
+    clock.ahead += timedelta(seconds=CLAIM_SECONDS + 1)
+    assert office.told() == []
+    assert office.waiting() == 0
+
+
+def test_a_letter_whose_program_died_as_the_epoch_turned_is_made_anew_once_it_belongs_to_nobody(
+    office: Office,
+) -> None:
+    house, clock = office.house, office.house.clock
+    office.note(Action.REPORT, "ANSWERED", house.people[0])
+    house.open.noticing.follow(clock())
+    office.box.breaks = True
+    with pytest.raises(PowerCutError):
+        office.posting.step(clock())
+    office.box.breaks = False
+    house.turn_epoch()
+    assert office.told() == []
+    clock.ahead += timedelta(seconds=CLAIM_SECONDS + 1)
+    assert office.told() == [(ANN, "answered")]
