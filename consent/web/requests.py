@@ -5,12 +5,13 @@
 | `/requests`, `/requests/<study>` | what is asked, one of it |
 | `/requests/<study>/choose`, `/when`, `/questions`, `/check` | the steps; each asks for what is missing before it |
 | `/requests/<study>/allow` | leads to the signing origin |
-| `/requests/again` | begins with the earlier answers, for a consent that ends soon |
+| `/requests/again` | begins with the earlier answers beside the choices, for a consent that ends soon |
 | `/requests/<study>/no` | says no |
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
@@ -19,7 +20,7 @@ from flask_babel import gettext as _
 
 from consent.domain.details import render
 from consent.domain.hashing import Json
-from consent.domain.terms import Category, Terms
+from consent.domain.terms import Category, Terms, month_end_after
 from consent.services.portal.asking import MONTHS, Choice, ChoiceError, Request, years_of
 from consent.web.guard import patient
 from consent.web.one_act import way_to_sign
@@ -86,12 +87,15 @@ class RequestPages:
         return redirect(url_for("requests.index"))
 
     def again(self) -> ResponseReturnValue:
-        """Begin anew with what was chosen before, for a consent that ends soon; for how long is asked again."""
-        now = self.room.clock()
-        terms = self.room.asking.renewable(patient(), now).get(request.form.get("consent", "")) or abort(404)
-        years = years_of(terms.window, now.date())
+        """Begin anew for a consent that ends soon: what was chosen last time is shown, and nothing is ticked.
+
+        A tick that nobody made is no consent, the second time as little as the first.
+        """
+        now, consent = self.room.clock(), request.form.get("consent", "")
+        terms = self.room.asking.renewable(patient(), now).get(consent) or abort(404)
+        given = self.room.overview.one(patient(), consent, now)
         here().pop("draft", None)
-        _remember(terms.study.id, categories=sorted(terms.categories), years="all" if years is None else str(years))
+        _remember(terms.study.id, before=_chosen_before(terms, given.since if given else None))
         return redirect(url_for("requests.choose", study=terms.study.id))
 
     def choose(self, study: str) -> ResponseReturnValue:
@@ -153,7 +157,8 @@ class RequestPages:
         if request.form.get("terms") != terms:
             flash(_("Your answers have changed. Please check them again."))
             return redirect(url_for("requests.check", study=study))
-        state: dict[str, Json] = {"study": study, "draft": dict(_draft(study)), "terms": terms}
+        draft = {name: chosen for name, chosen in _draft(study).items() if name != "before"}
+        state: dict[str, Json] = {"study": study, "draft": draft, "terms": terms}
         return redirect(way_to_sign(self.room, "sign", state))
 
     def _choosing(self, found: Request, errors: Errors = ()) -> str:
@@ -176,7 +181,13 @@ class RequestPages:
         of = 4 if found.first else 3
         changing = request.args.get("change") == "1"
         return render_template(
-            f"portal/{name}.html", asked=asked(found), step=min(step, of), of=of, changing=changing, **shown
+            f"portal/{name}.html",
+            asked=asked(found),
+            step=min(step, of),
+            of=of,
+            changing=changing,
+            before=_draft(found.reference.id).get("before", {}),
+            **shown,
         )
 
     def _onward(self, study: str, endpoint: str) -> ResponseReturnValue:
@@ -214,6 +225,17 @@ def choice_of(draft: Mapping[str, Any]) -> Choice:
 def language_of(draft: Mapping[str, Any]) -> str:
     """Return the language in which somebody chose."""
     return str(draft.get("language", "en"))
+
+
+def _chosen_before(terms: Terms, since: datetime | None) -> dict[str, Json]:
+    """Return what somebody chose last time, as the pages name it; "" where none of today's choices is that."""
+    years = years_of(terms.window, (since or terms.expires).date())
+    lasted = [months for months in MONTHS if since and month_end_after(since, months) == terms.expires]
+    return {
+        "categories": [category.value for category in sorted(terms.categories)],
+        "years": "all" if years is None else str(years),
+        "months": str(lasted[0]) if lasted else "",
+    }
 
 
 def _draft(study: str) -> Mapping[str, Any]:
