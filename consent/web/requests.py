@@ -95,7 +95,7 @@ class RequestPages:
         terms = self.room.asking.renewable(patient(), now).get(consent) or abort(404)
         given = self.room.overview.one(patient(), consent, now)
         here().pop("draft", None)
-        _remember(terms.study.id, before=_chosen_before(terms, given.since if given else None))
+        _remember(terms.study.id, before=chosen_before(terms, given.since if given else None))
         return redirect(url_for("requests.choose", study=terms.study.id))
 
     def choose(self, study: str) -> ResponseReturnValue:
@@ -227,7 +227,7 @@ def language_of(draft: Mapping[str, Any]) -> str:
     return str(draft.get("language", "en"))
 
 
-def _chosen_before(terms: Terms, since: datetime | None) -> dict[str, Json]:
+def chosen_before(terms: Terms, since: datetime | None) -> dict[str, Json]:
     """Return what somebody chose last time, as the pages name it; "" where none of today's choices is that."""
     years = years_of(terms.window, (since or terms.expires).date())
     lasted = [months for months in MONTHS if since and month_end_after(since, months) == terms.expires]
