@@ -21,6 +21,7 @@ from consent.web.guard import patient
 from consent.web.lines import FILTERS, technical, told
 from consent.web.room import PortalRoom
 from consent.web.routes import Route, route
+from consent.web.words import language
 
 PAGE: Final = 25
 """Lines on one page."""
@@ -47,7 +48,7 @@ class ActivityPages:
     def index(self) -> ResponseReturnValue:
         """List what happened, a page at a time."""
         subject, shown, before = patient(), _shown(), request.args.get("before", None, int)
-        page = self.room.activity.page(subject, shown, before, PAGE)
+        page = self.room.activity.page(subject, shown, before, PAGE, language())
         reports = self.room.reporting.about(subject, [line.index for line in page.lines])
         return render_template(
             "portal/activity.html",
@@ -85,7 +86,7 @@ class ActivityPages:
         )
 
     def _own(self, subject: SubjectId, index: int) -> Line:
-        return self.room.activity.line(subject, index) or abort(404)
+        return self.room.activity.line(subject, index, language()) or abort(404)
 
 
 def _shown() -> Shown:

@@ -109,26 +109,32 @@ class Activity:
     book: ConsentBook
     studies: ApprovedStudies
 
-    def page(self, subject: SubjectId, shown: Shown, before: int | None, size: int) -> Page:
-        """Return `size` lines of a person, the newest first, all with an index below `before` where one is given."""
+    def page(self, subject: SubjectId, shown: Shown, before: int | None, size: int, language: str = "en") -> Page:
+        """Return `size` lines of a person, the newest first, all with an index below `before` where one is given.
+
+        Studies are named as they are in a language, or in English.
+        """
         with self.store.reading() as unit:
             self.book.follow(unit)
             wanted = ((entry, body) for entry, body in _about(unit, subject, before, shown) if _WANTED[shown](body))
             found = list(islice(wanted, size + 1))
-            lines = self._lines(unit, found[:size])
+            lines = self._lines(unit, found[:size], language)
         return Page(lines, found[size - 1][0].index if len(found) > size else None)
 
-    def line(self, subject: SubjectId, index: int) -> Line | None:
+    def line(self, subject: SubjectId, index: int, language: str = "en") -> Line | None:
         """Return one line of a person, None where the log has no such entry about them."""
         with self.store.reading() as unit:
             self.book.follow(unit)
             entry = unit.log.some([index]).get(index)
             body = (entry and said(entry)) or {}
-            return self._lines(unit, [(entry, body)])[0] if entry and body.get("subject") == subject else None
+            own = entry and body.get("subject") == subject
+            return self._lines(unit, [(entry, body)], language)[0] if entry and own else None
 
-    def _lines(self, unit: Unit, found: Collection[tuple[PlacedEntry, Mapping[str, Any]]]) -> list[Line]:
+    def _lines(
+        self, unit: Unit, found: Collection[tuple[PlacedEntry, Mapping[str, Any]]], language: str
+    ) -> list[Line]:  # fmt: skip
         studies = self.studies.all(unit, {str(body.get("study", "")) for _, body in found})
-        titles = {study_id: study.reference.title for study_id, study in studies.items()}
+        titles = {name: (study.read_in(language) or study).reference.title for name, study in studies.items()}
         return [_line(entry, body, titles) for entry, body in found]
 
 

@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 
 from analytics.cohort import CohortQuery
 from consent.domain.entry import Action, Entry
+from consent.domain.study import Translation
 from consent.domain.subject_request import RequestAction
-from consent.domain.terms import Category, SubjectId
+from consent.domain.terms import Category, StudyReference, SubjectId
 from consent.services.access import BlockedPersonError
 from consent.services.granting import UnknownPatientError
 from consent.services.portal.activity import Line, LineKind, Shown
@@ -129,6 +130,19 @@ def test_an_entry_that_only_looks_as_if_it_named_somebody_is_no_line(portal: Por
         facts: dict[str, Any] = {"subject": subject}
         house.open.log.append(unit, [Entry(1, "operator", Action.APPROVE, "APPROVED", study="x", facts=facts)])
     assert lines(portal, subject) == before
+
+
+def test_a_study_is_named_in_the_readers_language_where_it_has_a_name_there(portal: Portal) -> None:
+    house, subject = portal.house, portal.house.people[0]
+    sleep = StudyReference("sleep", "Sleep on the ward", STUDY.reference.institution)
+    spanish = (Translation("es", "Dormir en planta", "Preguntamos cómo duerme la gente."),)
+    house.open.registration.approve(replace(STUDY, reference=sleep, translations=spanish), house.clock())
+    house.grant(subject)
+    house.grant(subject, study=sleep)
+    for language, title in (("en", "Sleep on the ward"), ("es", "Dormir en planta")):
+        newest, before = portal.room.activity.page(subject, Shown.MINE, None, 2, language).lines
+        assert (newest.title, before.title) == (title, STUDY.reference.title)
+        assert portal.room.activity.line(subject, newest.index, language) == newest
 
 
 def test_what_another_process_does_is_there_at_once(portal: Portal) -> None:
