@@ -16,7 +16,7 @@ from consent.domain.terms import SubjectId
 from consent.domain.typed_data import Address
 from consent.ports import CheckedPasskey, Passkey, Store, Unit
 from consent.services.book import ConsentBook
-from consent.services.key_history import REPLACED, statement
+from consent.services.key_history import CANCELLED, REPLACED, statement
 from consent.services.log import Log
 from consent.services.portal.enrolling import Slot, sealed_slots
 from vault import DecryptionError, KeyDamagedError, KeyNotFoundError, Part, Vault
@@ -84,11 +84,12 @@ class KeyTurning:
             if asked and now < asked.due:
                 return False
             wallet = self._opened(unit, subject)
+            free = wallet is not None and not _is_taken(unit, subject, wallet)
             if wallet and asked and wallet.key == asked.key:
-                facts: dict[str, Json] = {"key": asked.key.hex(), "asked": asked.index}
-                self.log.append(unit, [key_entry(self.log, now, "operator", REPLACED, subject, facts)])
-                self._swap(unit, subject, wallet, now)
-            elif wallet and wallet.key == self.book.enrolments.get(subject):
+                told: dict[str, Json] = {"key": asked.key.hex()} if free else {}
+                verdict, facts = REPLACED if free else CANCELLED, {**told, "asked": asked.index}
+                self.log.append(unit, [key_entry(self.log, now, "operator", verdict, subject, facts)])
+            if wallet and free and wallet.key in {asked and asked.key, self.book.enrolments.get(subject)}:
                 self._swap(unit, subject, wallet, now)
             unit.replacements.drop(subject)
         with self.store.reading() as unit:
@@ -113,3 +114,13 @@ class KeyTurning:
         if (made := wallet.passkey) is not None:
             unit.accounts.add_passkey(Passkey(made.credential, subject, made.public_key, made.count))
         unit.sessions.end_all(subject)
+
+
+def _is_taken(unit: Unit, subject: SubjectId, wallet: WaitingWallet) -> bool:
+    """Say whether a way into a wallet became another person's while it waited: two in league can bring that about.
+
+    Such a key is called off: no way in is two people's, and to try it again and again would hold up everybody else.
+    """
+    owners = {found.subject for slot in wallet.slots if (found := unit.accounts.slot(bytes.fromhex(slot.id)))}
+    passkey = wallet.passkey and unit.accounts.passkey(wallet.passkey.credential)
+    return bool((owners | ({passkey.subject} if passkey else set())) - {subject})

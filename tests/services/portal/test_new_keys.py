@@ -190,3 +190,21 @@ def test_a_turn_that_a_crash_cut_short_after_its_entry_goes_on(portal: Portal, w
         assert again.book.enrolments[wallet.subject] == new.enrolment_key.address
     assert len(portal.room.enrolling.slots(wallet.subject)) == 2
     assert isinstance(house, House)
+
+
+def test_a_key_whose_way_in_became_anothers_is_called_off_and_holds_up_nobody(portal: Portal, wallet: Wallet) -> None:
+    """Two in league stopped every new key, and every turn of the epoch, for as long as they liked."""
+    house, friend, third, shared = portal.house, portal.newcomer(901), portal.newcomer(902), phone()
+    for one in (friend, third):
+        portal.enrolled(one)
+    new = {one.subject: Wallet(one.subject) for one in (wallet, friend, third)}
+    asked(portal, wallet, new[wallet.subject], shared)
+    asked(portal, friend, new[friend.subject], shared)
+    asked(portal, third, new[third.subject])
+    house.clock.ahead += THREE_DAYS
+    house.open.keep_house()
+    counting = [house.open.book.enrolments[one] == key.enrolment_key.address for one, key in new.items()]
+    assert sorted(counting[:2]) == [False, True], "of the two the first one counts"
+    assert counting[2]
+    assert rows(portal) == 0
+    assert all(portal.room.new_keys.waiting(one) is None for one in new)
