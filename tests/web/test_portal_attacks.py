@@ -220,3 +220,18 @@ def test_a_page_for_one_act_sends_nothing_once_somebody_led_its_browser_to_anoth
         answer = victim.client.post(path, base_url=at, json={}, headers={"X-CSRFToken": form})
         assert (answer.status_code, answer.get_json()["title"]) == (400, "This page is too old")
     assert site.house.state() == before
+
+
+@pytest.mark.parametrize(
+    "number", [2**63 - 1, 2**63, 2**70, 10**400, -(10**30)], ids=("last", "beyond", "large", "huge", "below")
+)
+def test_a_number_that_no_column_holds_names_no_entry(site: Site, number: int) -> None:
+    """It was an error of the server's, on each page that names an entry of the log."""
+    subject = site.house.people[0]
+    [consent] = site.house.open.book.entries(subject)
+    browser = site.signed_in(subject)
+    pages = ("/activity/{}", "/receipts/{}", "/receipts/{}.json", f"/consents/{consent.id}/risk/{{}}")
+    assert {browser.get(page.format(number)).status_code for page in pages} == {404}
+    assert browser.post(f"/activity/{number}/wrong", page="/activity/1", text="").status_code == 404
+    for page in ("/activity?before={}", "/receipts?before={}"):
+        assert browser.get(page.format(number)).status_code == 200
