@@ -1,5 +1,6 @@
 """What was tried at the portal by somebody who wants in, and what came of it; `test_portal_defences` has the rest."""
 
+import json
 import threading
 import time
 from collections.abc import Iterator
@@ -235,3 +236,16 @@ def test_a_number_that_no_column_holds_names_no_entry(site: Site, number: int) -
     assert browser.post(f"/activity/{number}/wrong", page="/activity/1", text="").status_code == 404
     for page in ("/activity?before={}", "/receipts?before={}"):
         assert browser.get(page.format(number)).status_code == 200
+
+
+@pytest.mark.parametrize("field", ["action", "subject", "by"])
+def test_half_a_character_makes_a_receipt_none_and_is_no_trouble_of_ours(site: Site, field: str) -> None:
+    """JSON can spell it, and nothing can sign it: whoever checked such a receipt was told to try again later."""
+    subject = site.house.people[0]
+    [kept], _ = site.room.receipts.page(subject, None, 1)
+    brought = json.dumps(kept.receipt.to_json() | {field: "\ud800"})
+    answer = site.browser().client.post(
+        "/check", base_url=PORTAL.replace("http:", "https:"), headers=PAGE, data={"receipt": brought}
+    )
+    assert answer.status_code == 200
+    assert "This is not a receipt" in answer.get_data(as_text=True)
