@@ -128,6 +128,9 @@ class DoorPages:
             return redirect(url_for("home.index"))
         new = bool(taken.state.get("new"))
         _become(self.room, SessionKind.PATIENT, taken.subject)
+        if not self.room.signing_in.is_same_key(taken.subject, taken.state.get("seen", 0)):
+            here().ended = True
+            return redirect(url_for("home.index"))
         return redirect(url_for("doors.preferences" if new else "home.index"))
 
     def preferences(self) -> ResponseReturnValue:

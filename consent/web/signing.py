@@ -154,9 +154,9 @@ class SigningPages:
     def by_passkey(self) -> ResponseReturnValue:
         """Take a passkey's answer."""
         act, touched = act_of(self.room, "sign-in"), as_object(posted("credential")["credential"])
-        return self._signed_in(
-            act, self.room.signing_in.by_passkey(touched or {}, bytes.fromhex(act["challenge"])), new=False
-        )
+        seen = self.room.signing_in.seen()
+        subject = self.room.signing_in.by_passkey(touched or {}, bytes.fromhex(act["challenge"]))
+        return self._signed_in(act, subject, seen)
 
     def find_slot(self) -> ResponseReturnValue:
         """Hand out the slot that a recovery code or this browser's passphrase opens."""
@@ -170,7 +170,9 @@ class SigningPages:
     def by_key(self) -> ResponseReturnValue:
         """Take the enrolment key's signature."""
         act, signature = act_of(self.room, "sign-in"), as_bytes(posted("signature")["signature"], 64)
-        return self._signed_in(act, self.room.signing_in.by_key(signature, bytes.fromhex(act["challenge"])), new=False)
+        seen = self.room.signing_in.seen()
+        subject = self.room.signing_in.by_key(signature, bytes.fromhex(act["challenge"]))
+        return self._signed_in(act, subject, seen)
 
     def to_sign(self) -> ResponseReturnValue:
         """Hand out what there is to sign."""
@@ -236,10 +238,13 @@ class SigningPages:
             here().ended = True  # nobody is signed in: the old key has three days to say no
             return reply({"next": f"{self.room.origins.portal}/new-key-waits"})
         subject = self.room.enrolling.enrol(invitation, wallet, challenge, self.room.clock())
-        return self._signed_in(act, subject, new=True)
+        return self._signed_in(act, subject, self.room.signing_in.seen(), new=True)
 
-    def _signed_in(self, act: Mapping[str, Any], subject: SubjectId, *, new: bool) -> ResponseReturnValue:
+    def _signed_in(
+        self, act: Mapping[str, Any], subject: SubjectId, seen: int, *, new: bool = False
+    ) -> ResponseReturnValue:  # fmt: skip
         """Send somebody back to the browser session that asked, which alone can use the ticket."""
         here().ended = True
-        ticket = self.room.sessions.ticket("in", bytes.fromhex(act["portal"]), subject, {"new": new}, self.room.clock())
+        portal, state = bytes.fromhex(act["portal"]), {"new": new, "seen": seen}
+        ticket = self.room.sessions.ticket("in", portal, subject, state, self.room.clock())
         return reply({"next": f"{self.room.origins.portal}/in/{ticket}"})

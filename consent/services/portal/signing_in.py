@@ -80,6 +80,21 @@ class SigningIn:
             raise SignInError("this code opens nobody's records here: compare it with the paper")
         return self._living(found)
 
+    def seen(self) -> int:
+        """Return how far the log is read: who signs in asks first, and `is_same_key` afterwards."""
+        with self.store.reading() as unit:
+            self.book.follow(unit)
+            return unit.log.size()
+
+    def is_same_key(self, subject: SubjectId, seen: int) -> bool:
+        """Say whether no other key took the place of a person's since the log was `seen` so far.
+
+        The turn of a key ends every session there is; one that the old key had just begun would come after it.
+        """
+        with self.store.reading() as unit:
+            self.book.follow(unit)
+        return self.book.history.at(subject, seen) == self.book.history.newest(subject)
+
     def credentials(self, subject: SubjectId) -> list[bytes]:
         """Return the ids of a person's passkeys."""
         with self.store.reading() as unit:
