@@ -48,6 +48,8 @@ class LocalServer(BaseApplication):  # type: ignore[misc]  # gunicorn ships no t
             "threads": THREADS,
             "loglevel": "warning",
             "logger_class": GunicornLog,
+            # What comes through a proxy comes from this machine too: no stranger says there which path was meant.
+            "forwarder_headers": "",
         }
         for name, value in settings.items():
             self.cfg.set(name, value)
