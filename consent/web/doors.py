@@ -31,6 +31,7 @@ from consent.domain.terms import SubjectId
 from consent.services.portal.sessions import SessionKind
 from consent.services.portal.signing_in import MailedCodes, SignInError
 from consent.web.guard import require_get
+from consent.web.letters import SUBJECT
 from consent.web.one_act import way_to_sign
 from consent.web.problems import Refusal
 from consent.web.room import PortalRoom
@@ -76,7 +77,7 @@ class DoorPages:
                 Route("POST", "/sign-in", self.sign_in, "20 per minute"),
                 Route("GET", "/in/<ticket>", self.come_in, "60 per minute"),
                 Route("GET", "/preferences", self.preferences),
-                Route("POST", "/preferences", self.prefer),
+                Route("POST", "/preferences", self.prefer, "10 per minute; 40 per hour"),
                 Route("GET", "/stop/mail", self.stop_code),
                 Route("POST", "/stop/mail", self.mail_code, "5 per minute; 20 per hour", MAILS),
                 Route("GET", "/stop/code", self.type_code),
@@ -147,8 +148,9 @@ class DoorPages:
         if address and not _looks_like_mail(address):
             wrong = _("This is no e-mail address. Check it, or leave it empty.")
             return render_template("portal/preferences.html", errors=[("email", wrong)], email=address), 422
-        if address != self.room.signing_in.contact(here().subject):
+        if address != (before := self.room.signing_in.contact(here().subject)):
             self.room.signing_in.set_contact(here().subject, address, str(get_locale())[:2])
+            _tell_of_change(self.room, before)
         if request.form.get("counted") == "yes":
             self.room.preferences.prefer([here().subject], self.room.clock(), counted=True)
         return redirect(url_for("home.index"))
@@ -260,9 +262,19 @@ def _send(room: PortalRoom, address: str, codes: Sequence[str]) -> None:
     later.start()
 
 
+def _tell_of_change(room: PortalRoom, before: str) -> None:
+    """Tell whoever reads the old address that no letter comes there any more: it may not be its owner who said so."""
+    if room.post is None or not before:
+        return
+    text = _("Letters about your health records do not come here any more. If this was not you, call us today.")
+    later = Timer(SOONEST, _sent, args=(room.post.send, before, str(SUBJECT), [f"{text}\n"]))
+    later.name, later.daemon = "letters", True
+    later.start()
+
+
 def _sent(send: Callable[[str, str, str], None], address: str, subject: str, texts: Sequence[str]) -> None:
     for text in texts:
         try:
             send(address, subject, text)
         except ConsentError:
-            logger.warning("a code could not be mailed")
+            logger.warning("a letter could not be mailed")

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
+from email import message_from_bytes, policy
 
 import pytest
 from sqlalchemy import func, select
@@ -18,7 +19,7 @@ from consent.domain.typed_data import Address
 from consent.web import FORWARDED, LOCAL, create_app, create_portal
 from consent.web.session import PORTAL_COOKIE, SIGNING_COOKIE
 from consent.web.turns import by_host
-from tests.services.house import House, Template, receive
+from tests.services.house import STUDY, House, Template, receive
 from tests.web.site import PAGE, PORTAL, SIGNING, Browser, Site, checked, chosen, served, to_sign
 
 
@@ -249,3 +250,20 @@ def test_half_a_character_makes_a_receipt_none_and_is_no_trouble_of_ours(site: S
     )
     assert answer.status_code == 200
     assert "This is not a receipt" in answer.get_data(as_text=True)
+
+
+def test_whoever_sends_the_letters_elsewhere_is_told_of_at_the_address_before(site: Site) -> None:
+    """A thief of a session or a code first took the address away, and no letter told of the new key they asked for."""
+    subject, letters = site.house.people[0], site.house.open.places.home / "mail"
+    browser = site.signed_in(subject)
+    for email in ("anna@example.org", "thief@example.org", ""):
+        assert browser.post("/preferences", email=email).status_code == 302
+    end = time.monotonic() + 10
+    while len(list(letters.glob("*.eml"))) < 2:
+        assert time.monotonic() < end, "no letter came"
+        time.sleep(0.05)
+    found = [message_from_bytes(letter.read_bytes(), policy=policy.default) for letter in letters.glob("*.eml")]
+    assert {letter["To"] for letter in found} == {"anna@example.org", "thief@example.org"}
+    texts = [letter.get_content() for letter in found]
+    assert all("If this was not you" in text for text in texts)
+    assert not any(name in text for text in texts for name in (subject, "kidneys", STUDY.reference.title))
