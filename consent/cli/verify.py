@@ -22,6 +22,7 @@ from consent.services.auditing import (
     audit_chain,
     audit_envelope,
     audit_identity,
+    audit_key_times,
     audit_known_checkpoint,
     audit_log,
     audit_missing,
@@ -102,6 +103,7 @@ def _findings(room: AuditRoom, held: Held) -> Iterator[Finding]:
 
 def _log_findings(room: AuditRoom, held: Held, unit: Unit) -> Iterator[Finding]:
     yield from audit_log(unit.log, room.origin, room.public_key, room.verify)
+    yield audit_key_times(unit.log)
     for path in held.checkpoints:
         yield audit_known_checkpoint(unit.log, _text(path), room.origin, room.public_key, room.verify)
 

@@ -14,6 +14,7 @@ from typing import Final
 
 from consent.domain.checkpoint import Checkpoint
 from consent.domain.dsse import MANIFEST_TYPE, EnvelopeError, open_envelope, unverified_payload
+from consent.domain.entry import Action
 from consent.domain.errors import ConsentError
 from consent.domain.grant import PUBLISH_WITHIN_SECONDS
 from consent.domain.hashing import HASH_BYTES, Json, canonical_json
@@ -26,12 +27,16 @@ from consent.domain.receipt import Receipt
 from consent.domain.typed_data import Address
 from consent.ports import AuditLog, Errand, Ledger, OutboxRows, Patients
 from consent.services.acts import Acts
+from consent.services.key_history import CHANGES
+from consent.services.telling import said
 
 Verifier = Callable[[bytes, bytes], bool]
 """`verify(message, signature)`: whether the log key signed the message (Ed25519)."""
 Key = tuple[Address, bytes]
 STOP_WITHIN: Final = 24 * 3600
 """Seconds within which a stop's revocation must be on the ledger."""
+CLOCKS_DIFFER: Final = 3600
+"""Seconds by which the clocks of an installation's processes, or one that was set right, may differ."""
 
 
 class InvalidEvidenceError(ConsentError):
@@ -187,6 +192,25 @@ def audit_acts(acts: Acts, patients: Patients) -> Iterator[Finding]:
     seen = f"no read was permitted after any of {len(acts.stopped):,} stops and {len(acts.blocked):,} erasures"
     late = f"entry {acts.ignored[0]} permits a read of what was stopped or not to be counted" if acts.ignored else seen
     yield Finding("log.stops_obeyed", not acts.ignored, late)
+
+
+def audit_key_times(log: AuditLog) -> Finding:
+    """Check that no change of a key is dated before what came before it, or after what came after it.
+
+    Whoever holds the log key could else write that somebody had asked three days ago, and let nobody wait.
+    """
+    latest, changed, wrong = 0, 0, list[int]()
+    for entry in log.entries():
+        body = said(entry) or {}
+        time = body.get("time")
+        if type(time) is not int:
+            continue
+        change = body.get("action") == Action.ENROL and body.get("verdict") in CHANGES
+        if time < (latest if change else changed) - CLOCKS_DIFFER:
+            wrong.append(entry.index)
+        latest, changed = max(latest, time), max(changed, time) if change else changed
+    seen = f"entry {wrong[0]} is dated before a change of a key, or is one that is dated back" if wrong else ""
+    return Finding("log.key_times", not wrong, seen or "changes of keys are dated in the order in which they stand")
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ WAIT_SECONDS: Final = 72 * 3600
 INVITED_SECONDS: Final = 14 * 86400
 OPERATORS_NEEDED: Final = 2
 INVITED, ASKED, CANCELLED, REPLACED = "KEY_INVITED", "KEY_ASKED", "KEY_CANCELLED", "KEY_REPLACED"
-_CHANGES: Final = (INVITED, ASKED, CANCELLED, REPLACED)
+CHANGES: Final = (INVITED, ASKED, CANCELLED, REPLACED)
 _PREFIX: Final = b"consentry/key/v1\n"
 _NONCE_PREFIX: Final = b"consentry/new-key/v1\n"
 _ADDRESS_BYTES: Final = 20
@@ -141,7 +141,7 @@ class KeyHistory:
             self._invited.pop(subject, None)
         elif (action, verdict) == (Action.ENROL, "KEY"):
             self._keys.setdefault(subject, ((entry.index, enrolment_key(told)),))
-        elif action == Action.ENROL and verdict in _CHANGES and not self._change(entry.index, told, subject):
+        elif action == Action.ENROL and verdict in CHANGES and not self._change(entry.index, told, subject):
             self.ignored.append(entry.index)
 
     def _change(self, index: int, told: Mapping[str, Any], subject: SubjectId) -> bool:

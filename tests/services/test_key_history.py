@@ -16,7 +16,7 @@ from consent.domain.subject_request import RequestAction, SubjectRequest
 from consent.domain.terms import SubjectId
 from consent.domain.typed_data import Address
 from consent.services.acts import Acts, read_acts
-from consent.services.auditing import audit_acts
+from consent.services.auditing import Finding, audit_acts, audit_key_times
 from consent.services.authorising import NotAuthorisedError
 from consent.services.granting import CertificateError
 from consent.services.key_history import (
@@ -362,3 +362,32 @@ def test_a_second_grant_entry_of_a_consent_moves_it_to_no_other_key(forge: Forge
         house.open.log.append(unit, [again])
     with House.without_ledger(house.settings.home, house.wallets, house.clock) as opened:
         assert [entry.certified for entry in opened.open.book.entries(subject)] == [True]
+
+
+def key_times(house: House) -> Finding:
+    with house.open.store.reading() as unit:
+        return audit_key_times(unit.log)
+
+
+def test_an_auditor_finds_an_asking_that_whoever_holds_the_log_key_dated_back(forge: Forge) -> None:
+    """The three days had passed as soon as it was written: the key counts, and nothing said that nobody waited."""
+    before = replace(forge, began=forge.began - WAIT_SECONDS)
+    asked = before.write(ASKED, before.asked())
+    forge.replace(asked)
+    assert forge.in_force() == forge.key()
+    assert key_times(forge.house).holds is False
+
+
+def test_an_auditor_finds_a_replacement_that_was_dated_forward(forge: Forge) -> None:
+    forge.replace(forge.ask(), time=forge.now + WAIT_SECONDS)
+    assert forge.in_force() == forge.key()
+    forge.house.grant(forge.house.people[1])
+    assert key_times(forge.house).holds is False
+
+
+def test_changes_in_their_time_stand_in_order(forge: Forge) -> None:
+    asked = forge.ask()
+    forge.house.clock.ahead += THREE_DAYS
+    forge.replace(asked)
+    forge.house.grant(forge.house.people[1])
+    assert key_times(forge.house).holds
