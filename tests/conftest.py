@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 ON_BOTH = {
     "test_accounts_of_the_erased",
     "test_activity",
+    "test_activity_openings",
     "test_attaching",
     "test_backups",
     "test_consent_gate",
