@@ -72,6 +72,8 @@ class Wishing:
         return sorted((study.reference for study in asked), key=lambda reference: (reference.title, reference.id))
 
     def let_ask(self, subject: SubjectId, study: str) -> None:
-        """Take a no back: the study may ask again."""
+        """Take a no back: the study may ask again. What is no study was never said no to."""
         with self.store.begin() as unit:
-            unit.accounts.undecline(subject, study)
+            self.book.follow(unit)
+            if study in self.book.approved:
+                unit.accounts.undecline(subject, study)

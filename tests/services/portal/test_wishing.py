@@ -123,3 +123,9 @@ def test_a_no_can_be_taken_back(portal: Portal, subject: SubjectId) -> None:
     assert asked(portal, subject) == ["kidneys", "roots"]
     portal.house.open.registration.close("pills", portal.house.clock())
     assert portal.room.wishing.declined(subject) == [], "a closed study asks nobody"
+
+
+def test_a_no_to_what_is_no_study_is_not_looked_for(portal: Portal) -> None:
+    """PostgreSQL takes no NUL in a text: somebody who sent one made the records database look as if it were away."""
+    for study in ("\x00", "kidneys\x00", ""):
+        portal.room.wishing.let_ask(portal.house.people[0], study)
