@@ -47,6 +47,7 @@ class Notice(StrEnum):
     KEY_CANCELLED = "key-cancelled"
     KEY_REPLACED = "key-replaced"
     WAY_ADDED = "way-added"
+    WAY_REMOVED = "way-removed"
     ANSWERED = "answered"
 
 
@@ -59,6 +60,7 @@ _CAUSES: Final[Mapping[tuple[str, str], tuple[Notice, str]]] = {
     (Action.ENROL, "KEY_CANCELLED"): (Notice.KEY_CANCELLED, "index"),
     (Action.ENROL, "KEY_REPLACED"): (Notice.KEY_REPLACED, "index"),
     (Action.ENROL, "WAY_ADDED"): (Notice.WAY_ADDED, "index"),
+    (Action.ENROL, "WAY_REMOVED"): (Notice.WAY_REMOVED, "index"),
     (Action.REPORT, "ANSWERED"): (Notice.ANSWERED, "index"),
 }
 """What each act tells, and by which field of its entry it is one cause for a person: stops at once are one."""

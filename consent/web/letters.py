@@ -41,6 +41,7 @@ _TELLS: Final = {
     Notice.KEY_CANCELLED: _l("A new key to your records was asked for, and then called off. Your old key still works."),
     Notice.KEY_REPLACED: _l("The key to your records was replaced. If this was not you, call us today."),
     Notice.WAY_ADDED: _l("A way to sign in was added to your records. If this was not you, call us today."),
+    Notice.WAY_REMOVED: _l("A way to sign in to your records was taken away. If this was not you, call us today."),
     Notice.ANSWERED: _l("We have answered something that you asked us to look into."),
 }
 

@@ -147,7 +147,10 @@ def lived(house: House, post: SmtpPost, language: str) -> list[str]:
     access = Access("study:planted", PLANTED.reference.id, "train", DICTIONARY.required, DICTIONARY.optional)
     with opened.store.reading() as unit:
         list(opened.vault.read(unit.connection, house.gate(PLANTED), access, [subject]))
-    acts = [(Action.ENROL, verdict) for verdict in ("KEY_ASKED", "KEY_CANCELLED", "KEY_REPLACED", "WAY_ADDED")]
+    acts = [
+        (Action.ENROL, verdict)
+        for verdict in ("KEY_ASKED", "KEY_CANCELLED", "KEY_REPLACED", "WAY_ADDED", "WAY_REMOVED")
+    ]
     with opened.store.begin() as unit:
         entries = [Entry(1, "patient", *act, subject) for act in (*acts, (Action.REPORT, "ANSWERED"))]
         opened.log.append(unit, entries)
