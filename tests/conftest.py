@@ -6,12 +6,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from tests.anvil import Anvil
     from tests.databases import Kind
     from tests.services.house import House, Template
 
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
+"""No test is timed: on a busy machine one example may take its time."""
 
 ON_BOTH = {
     "test_accounts_of_the_erased",
