@@ -66,7 +66,7 @@ class OwnRequestPages:
         if act["state"]["action"] == RequestAction.ACCESS:
             state: Mapping[str, Json] = file.to_json()
             ticket = self.room.sessions.ticket("asked", bytes.fromhex(act["portal"]), subject, state, now)
-            return reply({"next": f"{self.room.origins.portal}/records/download/{ticket}"})
+            return reply({"next": f"{self.room.origins.portal}/records/ready/{ticket}"})
         self.room.erasing.request(file)
         return reply({"next": f"{self.room.origins.portal}{self.room.erasing.place(subject)}"})
 

@@ -27,6 +27,7 @@ from consent.services.portal.own_records import OwnRecord
 from consent.services.portal.plain_records import PlainRecord
 from consent.web.everywhere import CATEGORIES
 from consent.web.guard import patient, require_get
+from consent.web.one_act import way_to_sign
 from consent.web.room import PortalRoom
 from consent.web.routes import Route, route
 from consent.web.session import here
@@ -80,6 +81,7 @@ class RecordPages:
             [
                 Route("GET", "", self.index),
                 Route("POST", "/download", self.ask_download),
+                Route("GET", "/ready/<ticket>", self.ready),
                 Route("GET", "/download/<ticket>", self.download),
                 Route("GET", "/<kind>", self.kind),
                 Route("GET", "/<kind>/<record>", self.one),
@@ -127,11 +129,13 @@ class RecordPages:
 
     def ask_download(self) -> ResponseReturnValue:
         """Lead to where a copy of everything is asked for with one's key."""
-        page = here()
-        ticket = self.room.sessions.ticket(
-            "request", page.browser.digest, patient(), {"action": "access"}, self.room.clock()
-        )
-        return redirect(f"{self.room.origins.signing}/t/{ticket}")
+        patient()
+        return redirect(way_to_sign(self.room, "request", {"action": "access"}))
+
+    def ready(self, ticket: str) -> ResponseReturnValue:
+        """Lead to the copy that was signed for; nothing is opened before it is asked for here."""
+        patient()
+        return render_template("portal/copy_ready.html", ticket=ticket)
 
     def download(self, ticket: str) -> ResponseReturnValue:
         """Hand out a copy of everything, once for each request that was signed."""

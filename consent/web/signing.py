@@ -113,9 +113,9 @@ class SigningPages:
 
     def cancel(self) -> ResponseReturnValue:
         """Lead back to the portal, having done nothing."""
-        begun = here().get("act", {}).get("purpose") in KEY_ACTS
+        act = here().get("act", {})
         here().ended = True
-        return redirect(f"{self.room.origins.portal}/keys" if begun else self.room.origins.portal)
+        return redirect(f"{self.room.origins.portal}{_begun(act)}")
 
     def say_no(self) -> ResponseReturnValue:
         """Say no to what there is to sign, and lead back to the portal."""
@@ -248,3 +248,13 @@ class SigningPages:
         portal, state = bytes.fromhex(act["portal"]), {"new": new, "seen": seen}
         ticket = self.room.sessions.ticket("in", portal, subject, state, self.room.clock())
         return reply({"next": f"{self.room.origins.portal}/in/{ticket}"})
+
+
+def _begun(act: Mapping[str, Any]) -> str:
+    """Return the portal's page from which an act was begun."""
+    purpose = act.get("purpose")
+    if purpose == "request":
+        return {"access": "/records", "erase": "/erase"}.get(act["state"]["action"], "")
+    if purpose == "sign":
+        return f"/requests/{act['state']['study']}/check"
+    return "/keys" if purpose in KEY_ACTS else ""

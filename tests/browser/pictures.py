@@ -77,6 +77,7 @@ WAY: Final = {
     "kind": "The records of one kind.",
     "record": "One record; what came in stands under Technical details.",
     "download": "On the signing origin: a copy of everything.",
+    "copy-ready": "What was signed for, to be taken once.",
     "receipts": "Proof of what was allowed and stopped.",
     "receipt": "One receipt, to print on one page.",
     "check-receipt": "Anybody checks a receipt, without signing in.",

@@ -184,8 +184,9 @@ def test_a_copy_of_everything_is_asked_for_with_an_app(hospital: Hospital, page:
     app = app_for(hospital, page)
     subject = enrolled(page, hospital)
     button = at_the_request(page, hospital, "access")
+    page.get_by_role("button", name=button).click()
     with page.expect_download() as downloading:
-        page.get_by_role("button", name=button).click()
+        page.get_by_role("link", name="Get the file").click()
     bundle = json.loads(Path(downloading.value.path()).read_text())
     assert {entry["resource"]["resourceType"] for entry in bundle["entry"]} == {"Observation", "Patient"}
     assert [typed["primaryType"] for typed in app.signed] == ["SignIn", "SubjectRequest"]

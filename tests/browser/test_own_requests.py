@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, Route
+from playwright.sync_api import Page
 
 from consent.domain.terms import SubjectId
 from consent.services.portal.own_records import VIEW
@@ -39,14 +39,18 @@ def test_a_copy_of_everything_is_signed_for_and_is_one_entry_of_the_log(hospital
     walk.button("Get a copy of everything")
     page.wait_for_url(f"{hospital.signing}/request")
     before = len(hospital.house.log())
+    walk.button("Get my copy")
+    page.wait_for_url(f"{hospital.portal}/records/ready/*")
+    assert len(hospital.house.log()) == before, "nothing is opened before it is taken"
     with page.expect_download() as downloading:
-        walk.button("Get my copy")
+        walk.link("Get the file")
     bundle = json.loads(Path(downloading.value.path()).read_text())
     kinds = sorted(entry["resource"]["resourceType"] for entry in bundle["entry"])
     assert kinds == ["Observation", "Observation", "Patient"]
     [entry] = [e for e in hospital.house.log(before) if e["action"] == "access"]
     assert (entry["subject"], entry["verdict"], entry["actor"]) == (subject, "PERMIT", "patient")
     assert "patient" in entry["facts"], "the signature stands in the log"
+    walk.link("Records")
     page.goto(f"{hospital.portal}/activity")
     assert page.get_by_role("link", name=re.compile("You looked at your records")).count() == 1
 
@@ -193,16 +197,21 @@ def test_a_copy_that_was_asked_for_elsewhere_is_not_handed_out(hospital: Hospita
     page.get_by_role("link", name="Records", exact=True).click()
     walk.button("Get a copy of everything")
     page.wait_for_url(f"{hospital.signing}/request")
-    ticket: list[str] = []
-
-    def caught(route: Route) -> None:
-        ticket.append(route.request.url)
-        route.abort()
-
-    page.route("**/records/download/*", caught)
     walk.button("Get my copy")
-    page.wait_for_timeout(1000)
+    page.wait_for_url(f"{hospital.portal}/records/ready/*")
+    link = page.get_by_role("link", name="Get the file").get_attribute("href")
     hospital.sign_in(elsewhere.context, hospital.house.people[1])
-    answer = elsewhere.goto(ticket[0])
+    answer = elsewhere.goto(f"{hospital.portal}{link}")
     assert answer is not None
     assert answer.status == 410
+
+
+@pytest.mark.parametrize(("path", "begin"), [("/records", "Get a copy of everything"), ("/erase", "Go on to erase")])
+def test_whoever_goes_back_from_a_request_is_where_they_began(
+    hospital: Hospital, walk: Walk, path: str, begin: str
+) -> None:
+    walk.page.goto(f"{hospital.portal}{path}")
+    walk.button(begin)
+    walk.page.wait_for_url(f"{hospital.signing}/request")
+    walk.page.get_by_role("link", name="Go back").click()
+    walk.page.wait_for_url(f"{hospital.portal}{path}")

@@ -189,6 +189,7 @@ PAGES: Final[dict[str, dict[str, Any]]] = {
         "due": datetime(2026, 11, 29, tzinfo=UTC),
     },
     "new_key_waits": {"said": ODD},
+    "copy_ready": {"signed_in": True, "ticket": "t1"},
     "you": {"signed_in": True, "said": ODD},
     "wishes": {
         "signed_in": True,

@@ -81,8 +81,10 @@ PAGES = (
     "/records",
     "/records/laboratory",
     "/records/laboratory/00ff",
+    "/records/ready/none",
     "/records/download/none",
     "/you",
+    "/keys",
     "/wishes",
     "/activity",
     "/activity/1",
@@ -110,6 +112,10 @@ ACTS = (
     "/wishes/again",
     "/activity/1/wrong",
     "/erase",
+    "/keys/go",
+    "/keys/remove",
+    "/keys/cancel",
+    "/keys/sign-out",
 )
 
 
