@@ -140,12 +140,6 @@ def look(page: Page, said: Tongue) -> Iterator[Look]:
     assert wrong == []
 
 
-@pytest.fixture(scope="session")
-def database_kind() -> str:
-    """These tests are about the browser: one database is enough."""
-    return "sqlite"
-
-
 @pytest.fixture
 def letters(hospital: Hospital) -> Path:
     """The folder of what was mailed."""

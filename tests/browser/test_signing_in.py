@@ -69,14 +69,14 @@ def test_another_persons_code_signs_nothing(hospital: Hospital, page: Page, else
 
 
 @pytest.mark.parametrize(
-    ("typed", "said"),
+    ("typed", "answer"),
     [("0000", "not a full recovery code"), ("0000-0000-0000-0000-0000-0000-0000", "do not know this recovery code")],
 )
-def test_a_wrong_code_is_explained(hospital: Hospital, page: Page, typed: str, said: str) -> None:
+def test_a_wrong_code_is_explained(hospital: Hospital, page: Page, typed: str, answer: str) -> None:
     signing_in(page, hospital)
     page.get_by_label("Your recovery code", exact=True).fill(typed)
     page.get_by_role("button", name="Use your recovery code").click()
-    page.get_by_role("alert").get_by_text(said).wait_for()
+    page.get_by_role("alert").get_by_text(answer).wait_for()
 
 
 # ------------------------------------------------------------------------------------------------- with a mailed code

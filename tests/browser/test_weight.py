@@ -27,5 +27,6 @@ def test_the_page_with_the_wallets_script_is_light(hospital: Hospital, page: Pag
     came = weighed(page)
     page.get_by_role("button", name="Sign in").click()
     page.get_by_role("button", name="Use your recovery code").wait_for()
+    page.wait_for_load_state("networkidle")  # the button stands there before the script has come
     assert page.url.startswith(hospital.signing)
     assert 60_000 < sum(came) < MOST, "the script is part of it"
