@@ -91,7 +91,7 @@ def test_an_erasure_goes_from_the_button_to_its_end(hospital: Hospital, walk: Wa
     assert opened_again(house, backup).unwrap([subject]), "which opened before"
     page.goto(f"{hospital.portal}/you")
     walk.link("Erase my records")
-    assert page.get_by_text("Kidneys").first.is_visible(), "who learned from the records"
+    assert page.get_by_text("Kidneys").first.is_visible(), "who was allowed to learn from the records"
     walk.button("Go on to erase")
     page.wait_for_url(f"{hospital.signing}/request")
     walk.button("Erase my records for good")
