@@ -16,7 +16,6 @@ from flask import Blueprint, abort
 from flask.typing import ResponseReturnValue
 from flask_limiter import Limiter
 
-from consent.domain.hashing import Json
 from consent.domain.request_file import PatientSignature, RequestFile
 from consent.domain.subject_request import RequestAction, SubjectRequest
 from consent.web.one_act import act_of, as_bytes, posted, reply, ways_in
@@ -61,14 +60,15 @@ class OwnRequestPages:
         if "request" not in here():
             abort(403)
         file = RequestFile(SubjectRequest.from_json(here()["request"]), PatientSignature(signature))
-        subject, now = here().subject, self.room.clock()
-        here().ended = True
         if act["state"]["action"] == RequestAction.ACCESS:
-            state: Mapping[str, Json] = file.to_json()
-            ticket = self.room.sessions.ticket("asked", bytes.fromhex(act["portal"]), subject, state, now)
-            return reply({"next": f"{self.room.origins.portal}/records/ready/{ticket}"})
-        self.room.erasing.request(file)
-        return reply({"next": f"{self.room.origins.portal}{self.room.erasing.place(subject)}"})
+            state, portal = file.to_json(), bytes.fromhex(act["portal"])
+            ticket = self.room.sessions.ticket("asked", portal, here().subject, state, self.room.clock())
+            onward = f"/records/ready/{ticket}"
+        else:
+            self.room.erasing.request(file)
+            onward = self.room.erasing.place(here().subject)
+        here().ended = True  # only now: who is refused can sign once more
+        return reply({"next": f"{self.room.origins.portal}{onward}"})
 
 
 def said_of(act: Mapping[str, Any]) -> dict[str, str]:

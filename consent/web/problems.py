@@ -17,6 +17,8 @@ from werkzeug.exceptions import HTTPException
 from consent.domain.details import DetailsMismatchError
 from consent.domain.errors import ConsentError
 from consent.ports import InvalidPasskeyError
+from consent.services.authorising import NotAuthorisedError
+from consent.services.erasure import AlreadyErasedError
 from consent.services.granting import GrantNotAcceptedError
 from consent.services.portal.enrolling import EnrolmentError
 from consent.services.portal.signing_in import SignInError
@@ -63,6 +65,8 @@ _REFUSED: Final = {
     EnrolmentError: _("This could not be stored. Go to the start page, type your code again, and make a new key."),
     InvalidPasskeyError: _("Your key did not answer as it should. Try once more, or use your recovery code."),
     SignInError: _("This does not open your pages. Try once more, or take another way."),
+    NotAuthorisedError: _("Your key did not sign this as it should, so nothing was done. Go back and try once more."),
+    AlreadyErasedError: _("Your records are being erased. Go to the start page to see how far it is."),
     GrantNotAcceptedError: _("This could not be kept, so nothing is allowed. Go to the start page and try again."),
     DetailsMismatchError: _("The words have changed, so nothing is allowed. Go to the start page and read them again."),
 }
