@@ -19,6 +19,7 @@ from consent.web.auditor import auditor_pages
 from consent.web.doors import DoorPages
 from consent.web.erasing import ErasurePages
 from consent.web.everywhere import say_everywhere
+from consent.web.guard import lead_to_erasures
 from consent.web.headers import secure
 from consent.web.health import health_pages
 from consent.web.home import HomePages
@@ -69,6 +70,7 @@ def create_portal(room: PortalRoom) -> Flask:
     kinds = (SessionKind.VISITOR, SessionKind.PATIENT, SessionKind.STOPPING)
     sessions = RowSessions(room.sessions, room.clock, room.secret, PORTAL_COOKIE, kinds)
     limiter, protect = _founded(app, room, sessions, room.origins.signing)
+    lead_to_erasures(app, room)
     app.register_blueprint(DoorPages(room).blueprint(limiter))
     app.register_blueprint(ReceiptPages(room).blueprint(limiter, protect))
     app.register_blueprint(ErasurePages(room).blueprint())

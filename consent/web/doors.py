@@ -29,7 +29,7 @@ from consent.domain.errors import ConsentError
 from consent.domain.mail import InvalidMailError, address_host
 from consent.domain.terms import SubjectId
 from consent.services.portal.sessions import SessionKind
-from consent.services.portal.signing_in import MailedCodes, SignInError
+from consent.services.portal.signing_in import BeingErasedError, MailedCodes, SignInError
 from consent.web.guard import require_get
 from consent.web.letters import SUBJECT
 from consent.web.one_act import way_to_sign
@@ -188,6 +188,8 @@ class DoorPages:
             subject = self.room.signing_in.by_mailed_code(
                 request.form.get("code", "")[:40], remembered, self.room.clock()
             )
+        except BeingErasedError:
+            raise  # the code was right
         except SignInError:
             here()["mailed"] = {**mailed, "tries": remembered.tries - 1}
             wrong = _("This is not the newest code, or it is too old. Try once more, or ask for a new one.")

@@ -10,6 +10,7 @@ from flask import Response, abort, jsonify, request
 from consent.domain.hashing import Json
 from consent.domain.terms import SubjectId
 from consent.domain.typed_data import Address
+from consent.services.erasure import AlreadyErasedError
 from consent.services.portal.enrolling import NewWallet, Slot
 from consent.web.room import PortalRoom
 from consent.web.session import here
@@ -25,12 +26,18 @@ def way_to_sign(room: PortalRoom, purpose: str, state: Mapping[str, Json]) -> st
 
 
 def act_of(room: PortalRoom, *purposes: str) -> Mapping[str, Any]:
-    """Return what this session is here for; where that is something else, or the portal's session ended, refuse."""
+    """Return what this session is here for; where that is something else, or the portal's session ended, refuse.
+
+    Raises `AlreadyErasedError` for whoever is being erased.
+    """
     current: Mapping[str, Any] = here().get("act", {})
     if current.get("purpose") not in purposes:
         abort(403)
     if not room.sessions.lasts(bytes.fromhex(current["portal"]), room.clock()):
         abort(403)
+    subject = here().browser.subject
+    if subject is not None and room.erasing.under_way(subject):
+        raise AlreadyErasedError("this person is being erased: nothing more is signed for them")
     return current
 
 

@@ -21,7 +21,7 @@ from consent.services.authorising import NotAuthorisedError
 from consent.services.erasure import AlreadyErasedError
 from consent.services.granting import GrantNotAcceptedError
 from consent.services.portal.enrolling import EnrolmentError
-from consent.services.portal.signing_in import SignInError
+from consent.services.portal.signing_in import BeingErasedError, SignInError
 from vault import VaultError
 
 PROBLEM_JSON: Final = "application/problem+json"
@@ -71,6 +71,10 @@ _REFUSED: Final = {
     DetailsMismatchError: _("The words have changed, so nothing is allowed. Go to the start page and read them again."),
 }
 """What people read where a service refuses; nothing was stored then."""
+_ERASING: Final = _(
+    "Your records are being erased, so no one can sign in. "
+    "To see how far it is, open the page that you kept. If you did not ask for this, call us today."
+)
 
 
 def explain(app: Flask) -> None:
@@ -82,6 +86,8 @@ def translate(app: Flask) -> None:
     """Answer what services refuse or cannot do in the same way; what their errors say is for operators."""
     for refused, sentence in _REFUSED.items():
         app.register_error_handler(refused, _refusing(HTTPStatus.UNPROCESSABLE_ENTITY, sentence))
+    # Not 422: who signs in with an app would be told that we do not know its key.
+    app.register_error_handler(BeingErasedError, _refusing(HTTPStatus.FORBIDDEN, _ERASING))
     for failed in (ConsentError, VaultError):
         app.register_error_handler(failed, _refusing(HTTPStatus.SERVICE_UNAVAILABLE, _PROBLEMS[503].sentence))
 

@@ -72,11 +72,11 @@ def test_a_kind_of_which_nothing_is_current_says_so(site: Site) -> None:
     assert lines(browser) == 0
 
 
-def test_whose_erasure_was_asked_for_sees_no_record(site: Site) -> None:
+def test_whose_erasure_was_asked_for_sees_no_record_and_is_led_to_how_far_it_is(site: Site) -> None:
     subject = site.house.people[3]
     browser, record = site.signed_in(subject), record_of(site, subject)
     site.house.open.erasures.request(site.house.ask(subject))
     before = site.house.state()
     for path in ("/records/laboratory", f"/records/laboratory/{record}"):
-        assert browser.get(path).status_code == 410
+        assert browser.get(path).headers["Location"] == site.room.erasing.place(subject)
     assert site.house.state() == before

@@ -20,6 +20,7 @@ from consent.domain.terms import SubjectId
 from consent.domain.typed_data import Address
 from consent.ports import CheckedPasskey, Invitation, Passkey, Passkeys, Store, StoredSlot, Unit
 from consent.services.book import ConsentBook
+from consent.services.portal.signing_in import BeingErasedError
 from consent.services.records import EnrolmentKeyError, Records
 from vault import Part, Vault
 
@@ -190,10 +191,15 @@ class Enrolling:
             return [self._opened(stored) for stored in unit.accounts.slots(subject)]
 
     def slot(self, slot: bytes) -> tuple[Slot, Address] | None:
-        """Return a slot by its 32-byte id, with the address of the enrolment key that it opens."""
+        """Return a slot by its 32-byte id, with the address of the enrolment key that it opens.
+
+        Raises `BeingErasedError` where it is of somebody who asked to be erased.
+        """
         with self.store.reading() as unit:
             self.book.follow(unit)
             stored = unit.accounts.slot(slot)
+            if stored is not None and stored.subject in self.book.blocked:
+                raise BeingErasedError("your records are being erased, so nobody can sign in: call us if this is wrong")
             enrolment = None if stored is None else self.book.enrolments.get(stored.subject)
             return None if stored is None or enrolment is None else (self._opened(stored), enrolment)
 

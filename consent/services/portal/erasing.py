@@ -90,6 +90,15 @@ class Erasing:
         """Return the path under which a person's erasure is told, to nobody but who has it."""
         return f"/erasure/{subject}-{self._mac(subject)}"
 
+    def under_way(self, subject: SubjectId) -> str | None:
+        """Return the path under which a person's erasure is told, None where nobody asked for it."""
+        with self.store.reading() as unit:
+            self.book.follow(unit)
+            if subject not in self.book.blocked:
+                return None
+            self.erasures.register.follow(unit)
+        return self.place(subject) if subject in self.erasures.register.erasures else None
+
     def subject_of(self, code: str) -> SubjectId | None:
         """Return whose erasure a path's last part tells of, None where it was not given out here."""
         found = _PLACE.fullmatch(code)

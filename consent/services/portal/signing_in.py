@@ -13,6 +13,7 @@ from consent.domain.errors import ConsentError
 from consent.domain.hashing import Json
 from consent.domain.sign_in import SignIn
 from consent.domain.terms import SubjectId
+from consent.domain.typed_data import Address
 from consent.ports import Passkeys, Store
 from consent.services.book import ConsentBook
 from consent.services.contacts import CONTACT, Contact, contact_of
@@ -26,6 +27,10 @@ TRIES: Final = 5
 
 class SignInError(ConsentError):
     """This does not sign anybody in; try once more, or take another way."""
+
+
+class BeingErasedError(SignInError):
+    """This is somebody who asked to be erased, so nobody signs in as them; call the hospital if that is wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +80,7 @@ class SigningIn:
         with self.store.reading() as unit:
             self.book.follow(unit)
         signer = self.book.recover(SignIn(self.origin, challenge).digest(self.book.domain), signature)
-        found = next((s for s, key in self.book.enrolments.items() if signer is not None and key == signer), None)
+        found = None if signer is None else self._owner(signer)
         if found is None:
             raise SignInError("this code opens nobody's records here: compare it with the paper")
         return self._living(found)
@@ -147,9 +152,14 @@ class SigningIn:
             self.book.follow(unit)
         return self._living(SubjectId(remembered.subjects[digest]))
 
+    def _owner(self, key: Address) -> SubjectId | None:
+        """Return whose key in force this is, or was when they asked to be erased and their records still last."""
+        going = {subject: self.book.history.newest(subject) for subject in self.book.blocked - self.book.buried}
+        return next((s for s, known in (*self.book.enrolments.items(), *going.items()) if known == key), None)
+
     def _living(self, subject: SubjectId) -> SubjectId:
         if subject in self.book.blocked:
-            raise SignInError("your records are being erased, so nobody can sign in: call us if this is wrong")
+            raise BeingErasedError("your records are being erased, so nobody can sign in: call us if this is wrong")
         return subject
 
     def _mac(self, address: str) -> bytes:

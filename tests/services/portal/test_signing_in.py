@@ -13,7 +13,7 @@ from consent.domain.sign_in import InvalidSignInError
 from consent.domain.terms import SubjectId
 from consent.ports import InvalidPasskeyError
 from consent.services.contacts import Contact, contact_of
-from consent.services.portal.signing_in import CODE_SECONDS, TRIES, MailedCodes, SignInError
+from consent.services.portal.signing_in import CODE_SECONDS, TRIES, BeingErasedError, MailedCodes, SignInError
 from tests.authenticator import Authenticator, content, text
 from tests.databases import bytes_at_rest
 from tests.services.house import House
@@ -201,12 +201,31 @@ def test_whoever_is_being_erased_signs_in_by_no_way(portal: Portal) -> None:
     signing_in.set_contact(wallet.subject, ADDRESS)
     remembered, [code] = signing_in.mailed_codes(ADDRESS, house.clock())
     house.open.erasures.request(house.ask(wallet.subject))
-    with pytest.raises(SignInError):
+    with pytest.raises(BeingErasedError):
         signing_in.by_passkey(passkey.use(request(portal, challenge)), challenge)
-    with pytest.raises(SignInError):
+    with pytest.raises(BeingErasedError):
         signing_in.by_key(portal.signed(wallet, challenge), challenge)
-    with pytest.raises(SignInError):
+    with pytest.raises(BeingErasedError):
         signing_in.by_mailed_code(code, remembered, house.clock())
+
+
+def test_the_code_of_whoever_is_being_erased_is_known_and_opens_nothing(portal: Portal) -> None:
+    house, wallet = portal.house, portal.newcomer()
+    made = portal.enrolled(wallet)
+    house.open.erasures.request(house.ask(wallet.subject))
+    for one in made.slots:
+        with pytest.raises(BeingErasedError):
+            portal.room.enrolling.slot(bytes.fromhex(one.id))
+
+
+def test_whoever_is_erased_for_good_is_known_by_no_key(portal: Portal) -> None:
+    house, wallet = portal.house, portal.newcomer()
+    portal.enrolled(wallet)
+    house.erase(wallet.subject)
+    challenge = portal.challenge()
+    with pytest.raises(SignInError) as refused:
+        portal.room.signing_in.by_key(portal.signed(wallet, challenge), challenge)
+    assert refused.type is SignInError
 
 
 def test_whoever_asked_to_be_erased_in_another_process_signs_in_by_no_way_here(portal: Portal) -> None:
@@ -217,11 +236,11 @@ def test_whoever_asked_to_be_erased_in_another_process_signs_in_by_no_way_here(p
         beside.set_contact(wallet.subject, ADDRESS)
         remembered, [code] = beside.mailed_codes(ADDRESS, house.clock())
         house.open.erasures.request(house.ask(wallet.subject))
-        with pytest.raises(SignInError):
+        with pytest.raises(BeingErasedError):
             beside.by_mailed_code(code, remembered, house.clock())
-        with pytest.raises(SignInError):
+        with pytest.raises(BeingErasedError):
             beside.by_passkey(passkey.use(request(portal, challenge)), challenge)
-        with pytest.raises(SignInError):
+        with pytest.raises(BeingErasedError):
             beside.set_contact(wallet.subject, "new@mail.example")
 
 
