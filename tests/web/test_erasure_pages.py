@@ -7,6 +7,7 @@ import pytest
 from consent.domain.sign_in import SignIn
 from consent.domain.subject_request import SubjectRequest
 from consent.domain.terms import SubjectId
+from consent.services.portal.sessions import SessionKind
 from tests.services.house import House, Template
 from tests.web.site import PORTAL, SIGNING, Browser, Site, served
 
@@ -146,6 +147,19 @@ def test_who_signs_in_while_being_erased_reads_why_that_does_not_work(site: Site
     refused = browser.send("/sign-in/key", {"signature": signature}, "/sign-in")
     assert refused.status_code == 403
     assert "so no one can sign in" in refused.get_json()["detail"]
+
+
+def test_who_types_a_mailed_code_while_being_erased_is_not_told_that_it_is_wrong(site: Site) -> None:
+    subject, now = site.house.people[0], site.house.clock()
+    site.room.signing_in.set_contact(subject, "ann.example@mail.example")
+    remembered, [code] = site.room.signing_in.mailed_codes("ann.example@mail.example", now)
+    session, browser = site.room.sessions.begin(SessionKind.VISITOR, None, now), site.browser()
+    site.room.sessions.remember(session, {"mailed": remembered.to_json()}, now)
+    browser.carry(session)
+    site.house.open.erasures.request(site.house.ask(subject))
+    refused = browser.post("/stop/code", code=code)
+    assert refused.status_code == 403
+    assert "so no one can sign in" in refused.get_data(as_text=True)
 
 
 def test_before_asking_everybody_reads_that_they_can_no_longer_sign_in_at_once(site: Site) -> None:
