@@ -67,12 +67,12 @@ class RiskPages:
         """Ask for an answer."""
         given = self._own(consent)
         try:
-            index = self.room.risk.ask(here().subject, given, self.room.clock())
+            asked = self.room.risk.ask(here().subject, given, self.room.clock())
         except (PredictionRefusedError, ModelRefusedError) as refused:
             reason = refused.reason if isinstance(refused, PredictionRefusedError) else "MODEL"
             refusal = REFUSALS.get(reason, _LATER)
             return _about(given, refusal), 422
-        return redirect(url_for("risk.answer", consent=consent, index=index))
+        return redirect(url_for("risk.answer", consent=asked.consent, index=asked.index))
 
     def answer(self, consent: str, index: int) -> ResponseReturnValue:
         """Show an answer."""

@@ -88,10 +88,27 @@ def test_an_answer_is_given_and_shown_from_the_log(site: Site, subject: SubjectI
 def test_it_says_what_the_log_has(site: Site, subject: SubjectId) -> None:
     told = predict(site.house, subject)
     own = given(site, subject)
-    index = site.room.risk.ask(subject, own, site.house.clock())
-    found = site.room.risk.answer(subject, own, index, site.house.clock())
+    asked = site.room.risk.ask(subject, own, site.house.clock())
+    found = site.room.risk.answer(subject, own, asked.index, site.house.clock())
     assert found is not None
     assert found.probability == told.probability
+
+
+def test_whoever_renewed_is_answered_from_either_of_their_consents(site: Site, subject: SubjectId) -> None:
+    allow(site.house, subject)
+    for entry in site.house.open.book.entries(subject):
+        browser = site.signed_in(subject)
+        answer = browser.post(f"/consents/{entry.id}/risk")
+        assert answer.status_code == 302
+        assert "of 100 people like you" in browser.get(answer.headers["Location"]).get_data(as_text=True)
+
+
+def test_an_answer_is_not_shown_under_another_consent(site: Site, subject: SubjectId) -> None:
+    allow(site.house, subject)
+    browser, [first, second] = site.signed_in(subject), site.house.open.book.entries(subject)
+    [path, index] = browser.post(f"/consents/{first.id}/risk").headers["Location"].rsplit("/", 1)
+    other = second.id if first.id in path else first.id
+    assert browser.get(f"/consents/{other}/risk/{index}").status_code == 404
 
 
 def test_another_persons_answer_is_not_there_and_what_is_no_answer_neither(

@@ -26,6 +26,17 @@ _PATIENT: Final = Themselves().actor
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """The index of an answer's entry, and the consent under which it was given.
+
+    Of several consents to one study the gate takes the first that covers it, not the one from which somebody asks.
+    """
+
+    index: int
+    consent: str
+
+
+@dataclass(frozen=True, slots=True)
 class OwnRisk:
     """Predictions for the person whom they are about, under one of their consents."""
 
@@ -35,13 +46,13 @@ class OwnRisk:
     log: Log
     predicting: Predicting
 
-    def ask(self, subject: SubjectId, given: Given, now: datetime) -> int:
-        """Ask the study's model; return the index of the answer's entry. Raises as `Predicting.predict` does."""
+    def ask(self, subject: SubjectId, given: Given, now: datetime) -> Asked:
+        """Ask the study's model; return where the answer is. Raises as `Predicting.predict` does."""
         with self.store.reading() as unit:
             before = unit.log.size()
         self.predicting.predict(given.study, subject, Themselves(), now)
         with self.store.reading() as unit:
-            own = [entry.index for entry in unit.log.entries(before) if _is_answer(entry, subject, given)]
+            own = [_asked(entry) for entry in unit.log.entries(before) if _is_answer(entry, subject, given.study)]
         return own[-1]
 
     def answer(self, subject: SubjectId, given: Given, index: int, now: datetime) -> Explained | None:
@@ -54,17 +65,21 @@ class OwnRisk:
             if subject in self.book.blocked:
                 raise BlockedPersonError("this person asked to be erased: nothing of theirs is opened any more")
             entry = unit.log.some({index}).get(index)
-            if entry is None or not _is_answer(entry, subject, given):
+            if entry is None or not _is_answer(entry, subject, given.study) or _asked(entry).consent != given.id:
                 return None
             self.vault.keys.unwrap([subject])  # raises here, where nothing is written yet
             self.log.append(unit, [_view(subject, given, int(now.timestamp()))])
         return unsealed(self.vault, entry)
 
 
-def _is_answer(entry: PlacedEntry, subject: SubjectId, given: Given) -> bool:
+def _is_answer(entry: PlacedEntry, subject: SubjectId, study: str) -> bool:
     body = json.loads(entry.body)
-    said = [body.get(name) for name in ("action", "verdict", "actor", "subject", "study", "consent")]
-    return said == [Action.PREDICT, PREDICTED, _PATIENT, subject, given.study, given.id]
+    said = [body.get(name) for name in ("action", "verdict", "actor", "subject", "study")]
+    return said == [Action.PREDICT, PREDICTED, _PATIENT, subject, study]
+
+
+def _asked(entry: PlacedEntry) -> Asked:
+    return Asked(entry.index, json.loads(entry.body)["consent"])
 
 
 def _view(subject: SubjectId, given: Given, time: int) -> Entry:

@@ -256,7 +256,7 @@ def risk(house: House, draw: Random) -> None:
         given = [one for one in room.overview.running(subject, house.clock()).given if one.study == BEDSIDE]
         with suppress(*NOTHING):
             for one in given:
-                index = room.risk.ask(subject, one, house.clock())
+                index = room.risk.ask(subject, one, house.clock()).index
                 room.risk.answer(subject, one, index - draw.randint(0, 1), house.clock())
 
 
