@@ -22,6 +22,7 @@ from consent.ports import Store, StoredNotice, Unit
 from consent.services.book import BookEntry, ConsentBook
 from consent.services.contacts import Contact, contact_of
 from consent.services.projection import LedgerProjection
+from consent.services.studies.requesters import Themselves
 from consent.services.telling import said
 from vault import DecryptionError, EpochSeal, Vault, VaultError
 
@@ -32,6 +33,7 @@ _PADDED: Final = 512
 _AT_ONCE: Final = 5000
 """Entries that one transaction reads."""
 _DAY: Final = 86_400
+_PATIENT: Final = Themselves().actor
 
 
 class Notice(StrEnum):
@@ -180,8 +182,8 @@ class Noticing:
         if found is None or not isinstance(subject, str):
             return
         kind, by = found
-        if kind is Notice.FIRST_USE and not body.get("consent"):
-            return  # being counted is no use by a study
+        if kind is Notice.FIRST_USE and (not body.get("consent") or body.get("actor") == _PATIENT):
+            return  # being counted is no use by a study, and neither is to ask for one's own risk
         self._add(unit, kind, SubjectId(subject), str(body.get(by, "")), now)
 
     def _ending(self, unit: Unit, now: datetime) -> Iterator[tuple[SubjectId, BookEntry, float]]:

@@ -1,7 +1,7 @@
 """Letters: each cause once, sent when the server takes them, to the address of that moment, whatever happens."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 import pytest
@@ -13,6 +13,7 @@ from consent.domain.errors import PostError
 from consent.domain.terms import SubjectId, month_end_after
 from consent.services.notices import FAREWELL_SECONDS, Notice
 from consent.services.posting import CLAIM_SECONDS, FIRST_PAUSE, MOST_TRIES, Posting, Sent
+from consent.services.studies.requesters import Themselves
 from tests.services.house import DICTIONARY, House
 from tests.services.portal.patients import Portal
 from vault import Access, EpochSeal
@@ -95,10 +96,10 @@ def office(house: House) -> Office:
     return found
 
 
-def read(house: House) -> None:
-    """The study reads the records of whoever allowed it."""
+def read(house: House, access: Access = ACCESS) -> None:
+    """The study reads the records of whoever allowed it, or somebody else under the same consents."""
     with house.open.store.reading() as unit:
-        list(house.open.vault.read(unit.connection, house.gate(), ACCESS, house.people[:3]))
+        list(house.open.vault.read(unit.connection, house.gate(), access, house.people[:3]))
 
 
 def test_a_studys_first_use_is_told_once_and_to_nobody_who_left_no_address(office: Office) -> None:
@@ -111,6 +112,16 @@ def test_a_studys_first_use_is_told_once_and_to_nobody_who_left_no_address(offic
     read(house)
     office.leave(house.people[2], "late@mail.example")
     assert office.told() == [], "neither again, nor to whoever left an address later"
+
+
+def test_asking_for_ones_own_risk_is_no_use_by_the_study_whose_first_is_told_later(office: Office) -> None:
+    house = office.house
+    house.grant(house.people[0])
+    house.publish()
+    read(house, replace(ACCESS, actor=Themselves().actor))
+    assert office.told() == []
+    read(house)
+    assert office.told() == [(ANN, "first-use")]
 
 
 def test_a_stop_is_told_as_soon_as_it_is_acknowledged_and_several_at_once_are_one(office: Office) -> None:
