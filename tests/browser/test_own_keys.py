@@ -65,6 +65,17 @@ def opened(page: Page, **typed: str) -> None:
     page.locator("#open-form").get_by_role("button").first.click()
 
 
+def came_in_by_passphrase(page: Page, hospital: Hospital, right: str, wrong: str) -> None:
+    """Type the wrong passphrase, then the right one."""
+    signing_in(page, hospital)
+    for typed, answer in ((wrong, "This is not your passphrase"), (right, "")):
+        page.get_by_label("Your passphrase", exact=True).fill(typed)
+        page.get_by_role("button", name="Use your passphrase").click()
+        if answer:
+            page.get_by_text(answer).wait_for()
+    page.wait_for_url(f"{hospital.portal}/")
+
+
 def slots(hospital: Hospital, subject: SubjectId) -> dict[str, Slot]:
     enrolling = wiring.enrolling(hospital.house.open, WebSettings.read(hospital.port, {}))
     return {slot.kind: slot for slot in enrolling.slots(subject)}
@@ -120,13 +131,7 @@ def test_a_new_passphrase_takes_the_place_of_the_old_one(hospital: Hospital, pag
     assert set(after) == {"passphrase", "recovery"}
     assert after["passphrase"].id != before.id
     page.get_by_role("button", name="Sign out", exact=True).click()
-    signing_in(page, hospital)
-    for typed, answer in ((PASSPHRASE, "This is not your passphrase"), (ANOTHER, "")):
-        page.get_by_label("Your passphrase", exact=True).fill(typed)
-        page.get_by_role("button", name="Use your passphrase").click()
-        if answer:
-            page.get_by_text(answer).wait_for()
-    page.wait_for_url(f"{hospital.portal}/")
+    came_in_by_passphrase(page, hospital, ANOTHER, wrong=PASSPHRASE)
 
 
 def test_the_code_on_paper_is_tested_and_stays_in_the_browser(hospital: Hospital, page: Page, seen: Seen) -> None:
@@ -206,6 +211,24 @@ def test_a_new_key_counts_after_three_days_and_no_secret_of_it_leaves_the_browse
     elsewhere.get_by_label("Your recovery code", exact=True).fill(old)
     elsewhere.get_by_role("button", name="Use your recovery code").click()
     elsewhere.get_by_text("We do not know this recovery code").wait_for()
+
+
+@pytest.mark.usefixtures("later")
+def test_the_passphrase_of_a_new_key_counts_once_the_key_does_and_the_old_one_until_then(
+    hospital: Hospital, page: Page
+) -> None:
+    newcomer(hospital, page, PASSPHRASE)
+    began(page, hospital, "Make a new key", "step-passphrase")
+    chosen_key(page, ANOTHER)
+    typed_back(page)
+    opened(page, passphrase=PASSPHRASE)
+    page.wait_for_url(f"{hospital.portal}/keys")
+    page.get_by_role("button", name="Sign out", exact=True).click()
+    came_in_by_passphrase(page, hospital, PASSPHRASE, wrong=ANOTHER)
+    hospital.house.clock.ahead += THREE_DAYS
+    hospital.house.open.keep_house()
+    page.goto(hospital.portal)
+    came_in_by_passphrase(page, hospital, ANOTHER, wrong=PASSPHRASE)
 
 
 @pytest.mark.usefixtures("later")

@@ -31,7 +31,7 @@ export function offerWays(ways) {
 export function openedAsChosen(ways) {
   const find = async (id) => found(ways, id);
   const [passphrase, code] = [typedInto("passphrase"), typedInto("code")];
-  if (passphrase) return openedByPassphrase(passphrase, slotOf(ways, "passphrase").id, find);
+  if (passphrase) return openedByPassphrase(passphrase, [slotOf(ways, "passphrase").id], find);
   if (code) return openedByCode(code, find);
   if (isOffered() && slotOf(ways, "passkey")) return openedByTouch(ways.passkey_options, find);
   throw new MistakeError("nothing-typed");

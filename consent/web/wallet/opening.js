@@ -32,7 +32,7 @@ export async function foundByServer(id) {
 export async function openedByCode(typed, find) {
   const secret = secretOf(typed);
   if (!secret) throw new MistakeError("code-mistyped");
-  const { slot, enrolment } = await found(find, recoverySlotId(secret), "code-unknown");
+  const { slot, enrolment } = await found(find, [recoverySlotId(secret)], "code-unknown");
   const seed = await rightly(opened(slot, secret, enrolment), "code-unknown");
   wipe(secret);
   return seed;
@@ -40,13 +40,13 @@ export async function openedByCode(typed, find) {
 
 /**
  * @param {string} passphrase
- * @param {string} id of the slot
+ * @param {string[]} ids of slots: the first that is found is opened
  * @param {Finding} find
  * @returns {Promise<Uint8Array>} the seed
  */
-export async function openedByPassphrase(passphrase, id, find) {
+export async function openedByPassphrase(passphrase, ids, find) {
   if (!passphrase) throw new MistakeError("passphrase-empty");
-  const { slot, enrolment } = await found(find, id, "passphrase-unknown");
+  const { slot, enrolment } = await found(find, ids, "passphrase-unknown");
   return rightly(opened(slot, passphrase, enrolment), "passphrase-wrong");
 }
 
@@ -58,18 +58,26 @@ export async function openedByPassphrase(passphrase, id, find) {
 export async function openedByTouch(options, find) {
   const { id, prf } = await unlocked(options);
   if (!prf) throw new MistakeError("key-cannot-open");
-  const { slot, enrolment } = await found(find, passkeySlotId(id), "key-cannot-open");
+  const { slot, enrolment } = await found(find, [passkeySlotId(id)], "key-cannot-open");
   const seed = await rightly(opened(slot, prf, enrolment), "key-cannot-open");
   wipe(prf);
   return seed;
 }
 
-async function found(find, id, name) {
-  try {
-    return await find(id);
-  } catch (error) {
-    throw error instanceof RefusedError && error.status === NOT_FOUND ? new MistakeError(name) : error;
+/** Try one slot after the other: of several that a browser remembers the server has few, or none. */
+async function found(find, ids, name) {
+  for (const id of ids) {
+    try {
+      return await find(id);
+    } catch (error) {
+      if (!isUnknown(error)) throw error;
+    }
   }
+  throw new MistakeError(name);
+}
+
+function isUnknown(error) {
+  return error instanceof RefusedError && error.status === NOT_FOUND;
 }
 
 async function rightly(opening, name) {

@@ -12,6 +12,7 @@ import { askForKey, offerNewKey } from "./making_key.js";
 import { requestMessage } from "./messages.js";
 import { attempt, element, goTo, leaveFor, when } from "./page.js";
 import { SECRET_BYTES } from "./recovery_code.js";
+import { rememberSlot } from "./remembered.js";
 import { get, post } from "./requests.js";
 import { domainOf, offerSigners, signerAsChosen } from "./signer.js";
 import { enrolmentOf, sealedForRecovery } from "./slots.js";
@@ -46,6 +47,7 @@ async function ask() {
   const slots = [key.slot, await sealedForRecovery(seed, secret)];
   const whole = { credential: key.credential, slots, enrolment, signature, old_signature: old };
   const { next } = await post("/replace", whole);
+  if (key.slot.kind === "passphrase") rememberSlot(key.slot.id);
   clearTyped();
   wipe(seed, secret);
   await leaveFor(next);

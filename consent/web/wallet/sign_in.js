@@ -8,7 +8,7 @@ import { challengeSignedByApp, signedChallenge } from "./challenge.js";
 import { foundByServer, openedByCode, openedByPassphrase } from "./opening.js";
 import { MistakeError, element, leaveFor, when } from "./page.js";
 import { isOffered, signedIn } from "./passkey.js";
-import { rememberedSlot } from "./remembered.js";
+import { rememberedSlots } from "./remembered.js";
 import { RefusedError, post } from "./requests.js";
 
 const REFUSED = 422;
@@ -23,7 +23,7 @@ async function useCode() {
 }
 
 async function usePassphrase() {
-  await signInWith(await openedByPassphrase(element("passphrase").value, rememberedSlot(), foundByServer));
+  await signInWith(await openedByPassphrase(element("passphrase").value, rememberedSlots(), foundByServer));
 }
 
 async function useApp() {
@@ -48,7 +48,7 @@ async function goOn(path, body) {
 }
 
 element("key-section").hidden = !isOffered();
-element("passphrase-section").hidden = !rememberedSlot();
+element("passphrase-section").hidden = !rememberedSlots().length;
 when(element("use-key"), useKey);
 when(element("code-form"), useCode);
 when(element("passphrase-form"), usePassphrase);
