@@ -77,7 +77,7 @@ class OwnKeys:
         """
         checked, [slot] = self.enrolling.held(way, challenge), require_sound_way(way)
         with self.store.begin() as unit:
-            self._require_own(unit, subject, way)
+            self._require_own(unit, subject, way, slot.kind)
             self.enrolling.require_new_ways(unit, way, checked)
             if slot.kind in _ONE_OF:
                 _drop(unit, subject, slot.kind)
@@ -103,7 +103,7 @@ class OwnKeys:
         with self.store.begin() as unit:
             unit.sessions.end_all(subject)
 
-    def _require_own(self, unit: Unit, subject: SubjectId, way: NewWallet) -> None:
+    def _require_own(self, unit: Unit, subject: SubjectId, way: NewWallet, kind: str) -> None:
         """Raise `EnrolmentError` where this is not the key in force, nobody's ways open it, or there are too many."""
         book, ways = self.enrolling.book, _ways(unit, subject)
         book.follow(unit)
@@ -111,7 +111,8 @@ class OwnKeys:
             raise EnrolmentError("your records are being erased: no new key is made for them")
         if book.enrolments.get(subject) != way.enrolment or not ways:
             raise EnrolmentError("this is not the key that counts: load the page anew and try once more")
-        if len(ways) >= MOST_WAYS:
+        staying = [one for one in ways if kind not in _ONE_OF or one.kind != kind]
+        if len(staying) >= MOST_WAYS:
             raise EnrolmentError("you have many keys already: remove one that you do not need first")
 
     def _note(self, unit: Unit, subject: SubjectId, verdict: str, kind: str, now: datetime) -> None:

@@ -151,6 +151,17 @@ def test_nobody_has_more_than_a_dozen_ways_in(portal: Portal, wallet: Wallet) ->
     assert len(kinds(portal, wallet)) == MOST_WAYS
 
 
+def test_with_a_dozen_ways_in_a_new_code_still_takes_the_place_of_the_old(portal: Portal, wallet: Wallet) -> None:
+    portal.room.enrolling.keep(wallet.subject, [slot("passkey") for _ in range(MOST_WAYS - 2)], portal.house.clock())
+    new = slot("recovery")
+    added(portal, wallet, new)
+    ways = portal.room.own_keys.ways(wallet.subject)
+    assert len(ways) == MOST_WAYS
+    assert [one.id for one in ways if one.kind == "recovery"] == [new.id]
+    with pytest.raises(EnrolmentError):
+        added(portal, wallet, slot("passphrase"))
+
+
 def test_a_key_in_an_app_gets_no_ways_in(portal: Portal) -> None:
     wallet, challenge = portal.newcomer(902), portal.challenge()
     brought = NewWallet((), wallet.enrolment_key.address, portal.signed(wallet, challenge), brought=True)
