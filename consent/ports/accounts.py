@@ -68,6 +68,9 @@ class Sessions(Protocol):
     def end_all(self, subject: SubjectId) -> None:
         """Delete every session and ticket of a subject."""
 
+    def end_others(self, subject: SubjectId, digest: bytes) -> None:
+        """Delete a subject's sessions and tickets, but for one session and what it asked for."""
+
     def add_ticket(self, ticket: StoredTicket) -> None:
         """Store a ticket."""
 

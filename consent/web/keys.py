@@ -4,7 +4,8 @@
 | --- | --- |
 | `/keys` | the ways in, and a new key that waits |
 | `/keys/go` | leads to the signing origin, for what is done with the key itself |
-| `/keys/remove` | takes a way in away |
+| `/keys/<way>/remove` | asks once more, before a way in is taken away |
+| `/keys/remove` | takes it away |
 | `/keys/cancel` | says no to a new key that waits |
 | `/keys/sign-out` | signs out everywhere |
 | `/new-key-waits` | tells whoever lost everything that their new key waits |
@@ -50,6 +51,7 @@ class KeyPages:
             [
                 Route("GET", "/keys", self.index),
                 Route("POST", "/keys/go", self.go),
+                Route("GET", "/keys/<way>/remove", self.before),
                 Route("POST", "/keys/remove", self.remove),
                 Route("POST", "/keys/cancel", self.cancel),
                 Route("POST", "/keys/sign-out", self.sign_out),
@@ -72,14 +74,23 @@ class KeyPages:
             abort(404)
         return redirect(way_to_sign(self.room, purpose, {}))
 
-    def remove(self) -> ResponseReturnValue:
-        """Take a way in away."""
+    def before(self, way: str) -> ResponseReturnValue:
+        """Ask once more."""
         try:
-            self.room.own_keys.remove(patient(), request.form.get("way", "")[:64], self.room.clock())
+            found = self.room.own_keys.removable(patient(), way)
         except LastWayError:
-            flash(_("You need this way in. It stays."))
-        else:
-            flash(_("Removed. It does not open your records any more."))
+            return _stays()
+        words, hint = WAYS[found.kind]
+        return render_template("portal/remove_way.html", way=found, words=words, hint=hint)
+
+    def remove(self) -> ResponseReturnValue:
+        """Take a way in away, and sign out wherever it may have signed in."""
+        subject, way = patient(), request.form.get("way", "")[:64]
+        try:
+            self.room.own_keys.remove(subject, way, here().browser.digest, self.room.clock())
+        except LastWayError:
+            return _stays()
+        flash(_("Removed. It lets no one in any more."))
         return redirect(url_for("keys.index"))
 
     def cancel(self) -> ResponseReturnValue:
@@ -97,3 +108,8 @@ class KeyPages:
     def waits(self) -> ResponseReturnValue:
         """Tell whoever lost everything that their new key waits; it says nothing about anybody."""
         return render_template("portal/new_key_waits.html")
+
+
+def _stays() -> ResponseReturnValue:
+    flash(_("You need this way in. It stays."))
+    return redirect(url_for("keys.index"))

@@ -103,6 +103,22 @@ def test_everything_of_a_person_ends_and_nothing_of_anybody_else(store: SqlStore
         assert taken == [True, True, False, False]
 
 
+def test_all_others_of_a_person_end_but_one_session_and_what_it_asked_for(store: SqlStore) -> None:
+    with store.begin() as unit:
+        for number, subject in ((1, ANN), (2, ANN), (3, BEN), (4, None)):
+            unit.sessions.put(session(number, subject))
+            unit.sessions.add_ticket(ticket(number + 10, session(number), subject))
+        unit.sessions.end_others(ANN, session(1).digest)
+        assert [unit.sessions.get(bytes([number]) * 32) is None for number in (1, 2, 3, 4)] == [
+            False,
+            True,
+            False,
+            False,
+        ]
+        taken = [unit.sessions.take_ticket(bytes([number + 10]) * 32) is None for number in (1, 2, 3, 4)]
+        assert taken == [False, True, False, False]
+
+
 def test_a_ticket_is_taken_once(store: SqlStore) -> None:
     with store.begin() as unit:
         unit.sessions.add_ticket(ticket(9, session()))

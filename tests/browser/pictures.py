@@ -97,6 +97,7 @@ WAY: Final = {
     "line-answered": "The number, and the answer.",
     "you": "What is one's own beside the records.",
     "keys": "The ways in, each with its way out.",
+    "key-remove": "One question before one of them goes.",
     "keys-removed": "One of them was taken away.",
     "home-new-key": "Somebody asked for a new key: Home says so.",
     "keys-new-key": "Whoever has the old key says no to it.",

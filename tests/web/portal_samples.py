@@ -188,6 +188,7 @@ PAGES: Final[dict[str, dict[str, Any]]] = {
         ],
         "due": datetime(2026, 11, 29, tzinfo=UTC),
     },
+    "remove_way": {"signed_in": True, "way": SimpleNamespace(id="w1", made=MADE), "words": ODD, "hint": ODD},
     "new_key_waits": {"said": ODD},
     "copy_ready": {"signed_in": True, "ticket": "t1"},
     "you": {"signed_in": True, "said": ODD},

@@ -6,7 +6,7 @@ import pytest
 
 from consent.services.key_history import WAIT_SECONDS
 from tests.services.house import House
-from tests.services.portal.patients import Portal
+from tests.services.portal.patients import Portal, slot
 from tests.web.site import PORTAL, SIGNING, served
 
 
@@ -25,6 +25,37 @@ def test_whoever_has_the_old_key_is_told_of_the_new_one_and_says_no(house: House
         house.clock.ahead += timedelta(minutes=1)
         browser.post(f"{PORTAL}/keys/sign-out")
         assert browser.get(f"{PORTAL}/keys").status_code != 200
+
+
+def test_a_way_in_goes_only_after_one_question_and_every_other_browser_is_signed_out(house: House) -> None:
+    portal = Portal.of(house)
+    wallet = portal.newcomer()
+    portal.enrolled(wallet)
+    portal.room.enrolling.keep(wallet.subject, [slot("passkey")], house.clock())
+    with served(house) as site:
+        here, there = site.signed_in(wallet.subject), site.signed_in(wallet.subject)
+        [way, *_] = portal.room.own_keys.ways(wallet.subject)
+        asks = f"/keys/{way.id}/remove"
+        assert f'href="{asks}"' in here.get("/keys").text
+        assert "You stay signed in here" in here.get(asks).text
+        assert len(portal.room.own_keys.ways(wallet.subject)) == 3, "looking takes nothing away"
+        assert here.post("/keys/remove", page=asks, way=way.id).headers["Location"] == "/keys"
+        assert "It lets no one in any more" in here.get("/keys").text
+        assert there.get("/keys").headers.get("Location") == "/"
+
+
+def test_a_way_in_that_must_stay_or_is_not_ones_own_is_not_asked_about(house: House) -> None:
+    portal = Portal.of(house)
+    wallet, other = portal.newcomer(), portal.newcomer(901)
+    for one in (wallet, other):
+        portal.enrolled(one)
+    portal.room.enrolling.keep(other.subject, [slot("passkey")], house.clock())
+    own, theirs = portal.room.own_keys.ways(wallet.subject), portal.room.own_keys.ways(other.subject)
+    with served(house) as site:
+        browser = site.signed_in(wallet.subject)
+        for way in (*own, *theirs):
+            assert browser.get(f"/keys/{way.id}/remove").headers.get("Location") == "/keys"
+            assert "It stays" in browser.get("/keys").text
 
 
 @pytest.mark.parametrize("when", ["before the ticket", "before the session"])

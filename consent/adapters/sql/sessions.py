@@ -41,6 +41,11 @@ class SqlSessions:
         for table in (tickets, sessions):
             self.connection.execute(delete(table).where(table.c.subject == subject))
 
+    def end_others(self, subject: SubjectId, digest: bytes) -> None:
+        """Delete a subject's sessions and tickets, but for those of one session."""
+        for table, owner in ((tickets, tickets.c.session), (sessions, sessions.c.digest)):
+            self.connection.execute(delete(table).where((table.c.subject == subject) & (owner != digest)))
+
     def add_ticket(self, ticket: StoredTicket) -> None:
         """Store a ticket."""
         self.connection.execute(insert(tickets), self.macs.sealed(tickets, asdict(ticket)))

@@ -86,12 +86,19 @@ class OwnKeys:
                 unit.accounts.add_passkey(Passkey(checked.credential, subject, checked.public_key, checked.count))
             self._note(unit, subject, WAY_ADDED, slot.kind, now)
 
-    def remove(self, subject: SubjectId, way: str, now: datetime) -> None:
-        """Take a way in away, with its passkey; raise `LastWayError`, having removed nothing."""
+    def removable(self, subject: SubjectId, way: str) -> Way:
+        """Return a way in that can be taken away now; raise `LastWayError` where it is none."""
+        with self.store.reading() as unit:
+            return _removable(unit, subject, way)
+
+    def remove(self, subject: SubjectId, way: str, session: bytes, now: datetime) -> None:
+        """Take a way in away, with its passkey, and end all sessions but the one of this digest: it may have begun any.
+
+        Raises `LastWayError`, having removed nothing.
+        """
         with self.store.begin() as unit:
-            found = next((one for one in _ways(unit, subject) if one.id == way), None)
-            if found is None or not found.removable:
-                raise LastWayError("this way in is not there, or is the last of its kind: add another first")
+            found = _removable(unit, subject, way)
+            unit.sessions.end_others(subject, session)
             unit.accounts.drop_slot(bytes.fromhex(way))
             for passkey in unit.accounts.passkeys(subject):
                 if sha256(passkey.credential).hex() == way:
@@ -126,6 +133,13 @@ def _ways(unit: Unit, subject: SubjectId) -> list[Way]:
     opening, held = {way.id for way in found}, [sha256(passkey.credential).hex() for passkey in passkeys]
     found += [Way(way, SIGN_IN, removable=True) for way in held if way not in opening]
     return sorted(found, key=lambda way: (_ORDER.index(way.kind), way.made.timestamp() if way.made else 0, way.id))
+
+
+def _removable(unit: Unit, subject: SubjectId, way: str) -> Way:
+    found = next((one for one in _ways(unit, subject) if one.id == way), None)
+    if found is None or not found.removable:
+        raise LastWayError("this way in is not there, or is the last of its kind: add another first")
+    return found
 
 
 def _drop(unit: Unit, subject: SubjectId, kind: str) -> None:

@@ -24,7 +24,7 @@ def test_the_last_key_and_the_recovery_code_stay(portal: Portal, wallet: Wallet)
     assert [(way.kind, way.removable) for way in ways] == [("passkey", False), ("recovery", False)]
     for way in (*[one.id for one in ways], "0" * 64, ""):
         with pytest.raises(LastWayError):
-            portal.room.own_keys.remove(wallet.subject, way, portal.house.clock())
+            portal.room.own_keys.remove(wallet.subject, way, b"", portal.house.clock())
     assert portal.rows() == before
 
 
@@ -32,7 +32,7 @@ def test_a_second_key_can_go_with_its_passkey_and_the_log_says_so(portal: Portal
     portal.room.enrolling.keep(wallet.subject, [slot("passphrase")], portal.house.clock())
     key = portal.room.own_keys.ways(wallet.subject)[0]
     assert (key.kind, key.removable) == ("passkey", True)
-    portal.room.own_keys.remove(wallet.subject, key.id, portal.house.clock())
+    portal.room.own_keys.remove(wallet.subject, key.id, b"", portal.house.clock())
     assert [way.kind for way in portal.room.own_keys.ways(wallet.subject)] == ["passphrase", "recovery"]
     assert portal.room.signing_in.credentials(wallet.subject) == []
     last = portal.house.log()[-1]
@@ -45,7 +45,7 @@ def test_nobody_removes_anothers_way_in(portal: Portal, wallet: Wallet) -> None:
     portal.room.enrolling.keep(other.subject, [slot("passphrase")], portal.house.clock())
     theirs = portal.room.own_keys.ways(other.subject)[0]
     with pytest.raises(LastWayError):
-        portal.room.own_keys.remove(wallet.subject, theirs.id, portal.house.clock())
+        portal.room.own_keys.remove(wallet.subject, theirs.id, b"", portal.house.clock())
 
 
 def test_signing_out_everywhere_ends_every_session_and_no_others(portal: Portal, wallet: Wallet) -> None:
@@ -56,6 +56,22 @@ def test_signing_out_everywhere_ends_every_session_and_no_others(portal: Portal,
         sessions.keep(one, now)
     portal.room.own_keys.sign_out_everywhere(wallet.subject)
     assert [sessions.find(one.token, now) is None for one in (*own, other)] == [True, True, False]
+
+
+def test_a_way_in_takes_what_it_signed_in_with_it_and_leaves_the_session_that_removes_it(
+    portal: Portal, wallet: Wallet
+) -> None:
+    portal.room.enrolling.keep(wallet.subject, [slot("passphrase")], portal.house.clock())
+    sessions, now = portal.room.sessions, portal.house.clock()
+    here, there = [sessions.begin(SessionKind.PATIENT, wallet.subject, now) for _ in range(2)]
+    other = sessions.begin(SessionKind.PATIENT, portal.house.people[0], now)
+    for one in (here, there, other):
+        sessions.keep(one, now)
+    tickets = [sessions.ticket("request", one.digest, wallet.subject, {}, now) for one in (here, there)]
+    [key, *_] = portal.room.own_keys.ways(wallet.subject)
+    portal.room.own_keys.remove(wallet.subject, key.id, here.digest, now)
+    assert [sessions.find(one.token, now) is None for one in (here, there, other)] == [False, True, False]
+    assert [sessions.take(one, now) is None for one in tickets] == [False, True]
 
 
 def way(
@@ -104,7 +120,7 @@ def test_a_passkey_that_opens_nothing_is_listed_and_can_go(portal: Portal, walle
     added(portal, wallet, slot("passphrase"), passkey=plain)
     assert kinds(portal, wallet) == ["passkey", "passphrase", "sign-in", "recovery"]
     signing = portal.room.own_keys.ways(wallet.subject)[2]
-    portal.room.own_keys.remove(wallet.subject, signing.id, portal.house.clock())
+    portal.room.own_keys.remove(wallet.subject, signing.id, b"", portal.house.clock())
     assert kinds(portal, wallet) == ["passkey", "passphrase", "recovery"]
     assert plain.credential not in portal.room.signing_in.credentials(wallet.subject)
 
