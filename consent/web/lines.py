@@ -55,6 +55,11 @@ _SAID: Final = {
     (LineKind.WISHED, "NOT_COUNTED"): _l("You said that no study may ask you"),
 }
 """Where the verdict says more than the kind."""
+_BY_YOU: Final = {
+    LineKind.OPENED: _l("Your records were used for you"),
+    LineKind.REFUSED: _l("You asked, and got nothing"),
+}
+"""What tells something else where the person did it."""
 USES: Final = {
     Operation.TRAIN: _l("Teach a computer to see risks"),
     Operation.PREDICT: _l("Work out your own risk"),
@@ -117,7 +122,7 @@ def told(line: Line, report: Report | None = None) -> Told:
     return Told(
         index=line.index,
         at=line.at,
-        what=str(_SAID.get((line.kind, line.verdict), _WHAT[line.kind])),
+        what=_what(line),
         who=_who(line),
         kinds=", ".join(str(words) for category, words in CATEGORIES.items() if category in line.categories),
         use=_use(line),
@@ -140,12 +145,18 @@ def technical(line: Line) -> Sequence[tuple[str, str]]:
     ]
 
 
+def _what(line: Line) -> str:
+    own = _BY_YOU.get(line.kind) if line.actor == "patient" else None
+    return str(own or _SAID.get((line.kind, line.verdict), _WHAT[line.kind]))
+
+
 def _who(line: Line) -> str:
+    """Name who did it, and for which study; a study acts for itself."""
     role, _colon, name = line.actor.partition(":")
-    if role == "treating":
-        told = _("%(name)s, your care team", name=name)
-        return f"{told} · {line.title}" if line.title else str(told)
-    return line.title or str(_ACTORS.get(role, line.study or name))
+    told = _("%(name)s, your care team", name=name) if role == "treating" else _ACTORS.get(role)
+    if told is None:
+        return line.title or line.study or name
+    return f"{told} · {line.title}" if line.title else str(told)
 
 
 def _use(line: Line) -> str:
