@@ -6,7 +6,7 @@
 | `/set-up`, `/sign-in` | leads to the signing origin |
 | `/in/<ticket>` | comes back from there, signed in |
 | `/stop/mail`, `/stop/code` | mails a code, and takes it: for stopping only |
-| `/preferences` | after set-up: where codes are mailed, whether to be counted and asked |
+| `/preferences` | where codes and letters are mailed; after set-up also whether to be counted and asked |
 | `/sign-out` | ends the session |
 """
 
@@ -28,6 +28,7 @@ from flask_limiter.util import get_remote_address
 from consent.domain.errors import ConsentError
 from consent.domain.mail import InvalidMailError, address_host
 from consent.domain.terms import SubjectId
+from consent.services.contacts import Contact
 from consent.services.portal.sessions import SessionKind
 from consent.services.portal.signing_in import BeingErasedError, MailedCodes, SignInError
 from consent.web.guard import require_get
@@ -132,13 +133,16 @@ class DoorPages:
         if not self.room.signing_in.is_same_key(taken.subject, taken.state.get("seen", 0)):
             here().ended = True
             return redirect(url_for("home.index"))
-        return redirect(url_for("doors.preferences" if new else "home.index"))
+        if not new:
+            return redirect(url_for("home.index"))
+        here()["new"] = True
+        return redirect(url_for("doors.preferences"))
 
     def preferences(self) -> ResponseReturnValue:
-        """Ask where codes may be mailed, and whether to be counted and asked."""
+        """Ask where codes and letters may be mailed, and after set-up whether to be counted and asked."""
         if here().kind is not SessionKind.PATIENT:
             return redirect(url_for("home.index"))
-        return render_template("portal/preferences.html", email=self.room.signing_in.contact(here().subject))
+        return self._asks_for(self.room.signing_in.contact(here().subject))
 
     def prefer(self) -> ResponseReturnValue:
         """Take that."""
@@ -147,13 +151,31 @@ class DoorPages:
         address = request.form.get("email", "").strip()
         if address and not _looks_like_mail(address):
             wrong = _("This is no e-mail address. Check it, or leave it empty.")
-            return render_template("portal/preferences.html", errors=[("email", wrong)], email=address), 422
-        if address != (before := self.room.signing_in.contact(here().subject)):
-            self.room.signing_in.set_contact(here().subject, address, str(get_locale())[:2])
-            _tell_of_change(self.room, before)
+            return self._asks_for(address, [("email", wrong)]), 422
+        self._write_to(Contact(address, str(get_locale())[:2]))
+        if not self._is_new():
+            flash(_("Saved. It counts from now on."))
+            return redirect(url_for("home.you"))
         if request.form.get("counted") == "yes":
             self.room.preferences.prefer([here().subject], self.room.clock(), counted=True)
+        here().pop("new")
         return redirect(url_for("home.index"))
+
+    def _asks_for(self, address: str, errors: Sequence[tuple[str, str]] = ()) -> str:
+        return render_template("portal/preferences.html", email=address, errors=errors, new=self._is_new())
+
+    def _is_new(self) -> bool:
+        """Say whether somebody comes from set-up: whoever was counted since says at their wishes that they are not."""
+        return bool(here().get("new")) and not self.room.asking.is_asked(here().subject)
+
+    def _write_to(self, wanted: Contact) -> None:
+        """Take an address, and the language of this page for letters to it."""
+        before = self.room.signing_in.letters(here().subject)
+        if wanted == before or not (wanted.address or before.address):
+            return
+        self.room.signing_in.set_contact(here().subject, wanted.address, wanted.language)
+        if wanted.address != before.address:
+            _tell_of_change(self.room, before.address)
 
     def stop_code(self) -> ResponseReturnValue:
         """Ask for the mail address."""

@@ -320,7 +320,7 @@ def test_pages_of_somebody_without_a_key(
     hospital.sign_in(page.context, subject)
     page.goto(f"{hospital.portal}/preferences")
     page.get_by_label(said("Your e-mail address")).fill(address)
-    press(page, said("Save and go on"))
+    press(page, said("Save"))
     press(page, said("Sign out"))
     page.get_by_role("link", name=said("I lost my key: stop sharing")).click()
     look("stop-mail")

@@ -161,7 +161,7 @@ def test_without_scripts_and_without_a_key_a_mailed_code_stops(
     hospital.sign_in(plain.context, subject)
     plain.goto(f"{hospital.portal}/preferences")
     plain.get_by_label("Your e-mail address").fill("ben@example.org")
-    plain.get_by_role("button", name="Save and go on").click()
+    plain.get_by_role("button", name="Save").click()
     plain.get_by_role("button", name="Sign out").click()
     plain.get_by_role("link", name="I lost my key").click()
     plain.get_by_label("Your e-mail address").fill("ben@example.org")

@@ -73,7 +73,7 @@ PAGES: Final[dict[str, dict[str, Any]]] = {
     "welcome": {},
     "start": {"errors": [("code", ODD)]},
     "set_up_intro": {},
-    "preferences": {"signed_in": True, "email": ODD, "errors": [("email", ODD)]},
+    "preferences": {"signed_in": True, "email": ODD, "errors": [("email", ODD)], "new": True},
     "stop_code": {"errors": [("email", ODD)]},
     "stop_code_sent": {},
     "stop_only": {"stopping": True, "studies": [NEUTRAL]},

@@ -123,9 +123,13 @@ class SigningIn:
 
     def contact(self, subject: SubjectId) -> str:
         """Return the mail address that a person left, empty where there is none to show; raises the vault's errors."""
+        return self.letters(subject).address
+
+    def letters(self, subject: SubjectId) -> Contact:
+        """Return that address, and the language of letters to it; raises the vault's errors."""
         with self.store.reading() as unit:
             sealed = unit.accounts.contact(subject)
-        return contact_of(self.vault, subject, sealed).address
+        return contact_of(self.vault, subject, sealed)
 
     def mailed_codes(self, address: str, now: datetime) -> tuple[MailedCodes, list[str]]:
         """Return what to remember, and the codes to mail: one for each person who gave this address, most often one.
