@@ -9,7 +9,7 @@ After a turn the log is read again from where letters began: what still waited i
 
 import hmac
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -21,6 +21,7 @@ from consent.domain.terms import SubjectId
 from consent.ports import Store, StoredNotice, Unit
 from consent.services.book import BookEntry, ConsentBook
 from consent.services.contacts import Contact, contact_of
+from consent.services.portal.studies import ApprovedStudies
 from consent.services.projection import LedgerProjection
 from consent.services.studies.requesters import Themselves
 from consent.services.telling import said
@@ -34,6 +35,8 @@ _AT_ONCE: Final = 5000
 """Entries that one transaction reads."""
 _DAY: Final = 86_400
 _PATIENT: Final = Themselves().actor
+_Ending = tuple[SubjectId, BookEntry, float]
+"""Whose consent ends, which one, and the seconds that are left."""
 
 
 class Notice(StrEnum):
@@ -139,10 +142,13 @@ class Noticing:
         return len(dead)
 
     def look_ahead(self, now: datetime) -> None:
-        """Take up which consents end within a month and within a week; what another consent goes on with is left."""
+        """Take up which consents end within a month and within a week, and could be given again.
+
+        What another consent goes on with is left, and so is what its study could not use any more.
+        """
         with self.store.begin() as unit:
             self.book.follow(unit)
-            for subject, entry, left in list(self._ending(unit, now)):
+            for subject, entry, left in self._of_use(unit, list(self._ending(unit, now))):
                 kind = Notice.ENDS_IN_A_WEEK if left <= 7 * _DAY else Notice.ENDS_IN_A_MONTH
                 self._add(unit, kind, subject, entry.id, int(now.timestamp()))
 
@@ -186,7 +192,7 @@ class Noticing:
             return  # being counted is no use by a study, and neither is to ask for one's own risk
         self._add(unit, kind, SubjectId(subject), str(body.get(by, "")), now)
 
-    def _ending(self, unit: Unit, now: datetime) -> Iterator[tuple[SubjectId, BookEntry, float]]:
+    def _ending(self, unit: Unit, now: datetime) -> Iterator[_Ending]:
         """Yield the consents that end within a month, with the seconds that are left."""
         self.projection.refresh(unit)
         standing, month = self.projection.standings(), 30 * _DAY
@@ -204,6 +210,13 @@ class Noticing:
             ]
             if not later and not standing(entry.patient, entry.commitment)[1]:
                 yield subject, entry, left
+
+    def _of_use(self, unit: Unit, ending: Sequence[_Ending]) -> list[_Ending]:
+        """Leave out what nobody can allow again: a study that closed or changed its text gets nothing as it is."""
+        ids = {entry.terms.study.id for _, entry, _ in ending} - self.book.closed
+        studies = ApprovedStudies(self.book).all(unit, sorted(ids))
+        texts = {name: study.texts for name, study in studies.items()}
+        return [one for one in ending if one[1].terms.text_hash in texts.get(one[1].terms.study.id, ())]
 
     def _add(self, unit: Unit, kind: Notice, subject: SubjectId, cause: str, now: int) -> None:
         """Take up a cause; it counts as told to whoever left no address."""

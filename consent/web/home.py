@@ -113,7 +113,7 @@ class HomePages:
         new = request.args.get("new") == "1" and own.status is Status.WAITING
         again = own.id in self.room.asking.renewable(here().subject, self.room.clock())
         shown = {"card": card(own), "technical": technical, "new": new, "again": again, "risk": may_ask(own)}
-        return render_template("portal/consent.html", **shown)
+        return render_template("portal/consent.html", changed=self._changed(own), **shown)
 
     def ask_stop(self, consent: str) -> ResponseReturnValue:
         """Ask once more before one consent is stopped."""
@@ -213,6 +213,13 @@ class HomePages:
                 link = url_for("home.receipt", consent=consent) if named else ""
                 stops.append(stopped(own, receipt, _number(consent), link, named=named))
         return stops
+
+    def _changed(self, own: Given) -> str:
+        """Return where the new text of its study is read; empty where it has none, or it was answered already."""
+        if own.status is not Status.CHANGED:
+            return ""
+        asks = self.room.asking.request(here().subject, own.study, self.room.clock())
+        return url_for("requests.one", study=own.study) if asks else ""
 
     def _own(self, consent: str) -> Given:
         """Return one's own consent; anybody else's is not there."""

@@ -104,7 +104,7 @@ PAGES: Final[dict[str, dict[str, Any]]] = {
     },
     "stop": {"signed_in": True, "cards": [card()], "action": "/consents/c1/stop", "onward": "/"},
     "stopped": {"signed_in": True, "stops": [STOP], "onward": "/"},
-    "consent": {"signed_in": True, "card": card(), "technical": [(ODD, ODD)], "risk": True},
+    "consent": {"signed_in": True, "card": card(), "technical": [(ODD, ODD)], "risk": True, "changed": "/requests/r1"},
     "risk": {"signed_in": True, "consent": "c1", "title": ODD, "spoken": "en", "refusal": ODD},
     "risk_answer": {
         "signed_in": True,

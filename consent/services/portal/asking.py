@@ -100,12 +100,13 @@ class Asking:
     def request(self, subject: SubjectId, study: str, now: datetime) -> Request | None:
         """Return what one study asks of a person, also where they said no before; None where it asks nothing.
 
-        Where a consent to it ends within `RENEWAL`, it may be allowed again already.
+        Where a consent to it ends within `RENEWAL`, it may be allowed again already. Whoever has one may read what it
+        asks, and go on with it, though no other study may ask them.
         """
         with self.store.reading() as unit:
             self.book.follow(unit)
-            soon = now + RENEWAL
-            asked = subject in self.book.counted and study not in self.book.closed | self._running(unit, subject, soon)
+            answered = self.book.closed | self._running(unit, subject, now + RENEWAL)
+            asked = study not in answered and self._may_read(unit, subject, study, now)
             found = self._approved(unit, [study]) if asked else []
             tally = self.vault.tally(unit.connection, subject) if found else {}
             return next((self._request(subject, study, permission, tally) for study, permission in found), None)
@@ -116,14 +117,15 @@ class Asking:
             self.book.follow(unit)
             ending = self._running(unit, subject, now) - self._running(unit, subject, now + RENEWAL) - self.book.closed
             entries = [e for e in self.book.entries(subject) if not e.stopped and now < e.terms.expires]
-        counted = subject in self.book.counted
-        return {e.id: e.terms for e in entries if counted and e.terms.study.id in ending}
+        return {e.id: e.terms for e in entries if e.terms.study.id in ending}
 
     def decline(self, subject: SubjectId, study: str) -> None:
         """Say no: the study is told nothing, and the request goes away. Where nothing is asked, nothing is kept."""
         with self.store.begin() as unit:
             self.book.follow(unit)
-            if subject in self.book.counted and study in self.book.approved.keys() - self.book.closed:
+            given = {entry.terms.study.id for entry in self.book.entries(subject) if not entry.stopped}
+            may_ask = subject in self.book.counted or study in given
+            if may_ask and study in self.book.approved.keys() - self.book.closed:
                 unit.accounts.decline(subject, study)
 
     def terms(
@@ -162,12 +164,21 @@ class Asking:
 
         One to a text that the study has changed since does not count: the person is asked again.
         """
+        counting = self._lasting(unit, subject, now)
+        studies = self.studies.all(unit, {e.terms.study.id for e in counting})
+        return frozenset(e.terms.study.id for e in counting if not _is_outdated(e, studies.get(e.terms.study.id)))
+
+    def _may_read(self, unit: Unit, subject: SubjectId, study: str, now: datetime) -> bool:
+        """Say whether a study may tell a person what it asks: they allowed being asked, or have a consent to it."""
+        given = {entry.terms.study.id for entry in self._lasting(unit, subject, now)}
+        return subject in self.book.counted or study in given
+
+    def _lasting(self, unit: Unit, subject: SubjectId, now: datetime) -> list[BookEntry]:
+        """Return a person's consents that last, and which nobody stopped or revoked, whatever their text."""
         self.projection.refresh(unit)
         standing = self.projection.standings()
         lasting = [e for e in self.book.entries(subject) if not e.stopped and now < e.terms.expires]
-        counting = [e for e in lasting if self._counts(e, standing(e.patient, e.commitment))]
-        studies = self.studies.all(unit, {e.terms.study.id for e in counting})
-        return frozenset(e.terms.study.id for e in counting if not _is_outdated(e, studies.get(e.terms.study.id)))
+        return [e for e in lasting if self._counts(e, standing(e.patient, e.commitment))]
 
     def _counts(self, entry: BookEntry, standing: Standing) -> bool:
         """Say whether a consent counts on the ledger or may come to."""

@@ -363,6 +363,42 @@ def test_what_ends_soon_may_be_allowed_again_with_the_earlier_answers_and_is_not
     assert asking.renewable(subject, house.clock()) == {}, "it goes on"
 
 
+def test_whoever_no_study_may_ask_goes_on_with_the_one_that_they_have_a_consent_to(
+    portal: Portal, subject: SubjectId
+) -> None:
+    house, asking, other = portal.house, portal.room.asking, portal.house.people[1]
+    approve(house, SECOND)
+    expires = month_end_after(house.clock(), 6)
+    house.grant(other, expires=expires)
+    house.publish()
+    assert asking.request(other, "kidneys", house.clock()) is None, "it runs"
+    house.clock.ahead += expires - house.clock() - timedelta(days=29)
+    house.follow()
+    assert len(asking.renewable(other, house.clock())) == 1, "as the letter says"
+    assert asking.request(other, "kidneys", house.clock()) is not None
+    assert asking.request(other, "eyes", house.clock()) is None
+    assert asked(portal, other) == []
+    portal.room.overview.stop_everything(other, house.clock())
+    assert asking.request(other, "kidneys", house.clock()) is None
+
+
+def test_the_new_text_is_read_by_whoever_agreed_to_the_old_one_and_a_no_to_it_is_kept(
+    portal: Portal, subject: SubjectId
+) -> None:
+    house, asking, other = portal.house, portal.room.asking, portal.house.people[1]
+    house.grant(other)
+    house.publish()
+    newer = replace(STUDY, text=STUDY.text + " It now also asks how.")
+    house.open.registration.change(newer, house.clock())
+    found = asking.request(other, "kidneys", house.clock())
+    assert found is not None
+    assert (found.study, found.first) == (newer, True)
+    asking.decline(other, "kidneys")
+    house.open.preferences.prefer([other], house.clock(), counted=True)
+    assert asked(portal, other) == []
+    assert asking.request(other, "kidneys", house.clock()) == found, "who changes their mind finds it again"
+
+
 def chosen_in_spanish(study: Study) -> Terms:
     """Return what somebody who reads Spanish would sign."""
     asking = Asking.__new__(Asking)  # choosing looks at nothing that is stored

@@ -14,7 +14,7 @@ from consent.domain.terms import SubjectId, month_end_after
 from consent.services.notices import FAREWELL_SECONDS, Notice
 from consent.services.posting import CLAIM_SECONDS, FIRST_PAUSE, MOST_TRIES, Posting, Sent
 from consent.services.studies.requesters import Themselves
-from tests.services.house import DICTIONARY, House
+from tests.services.house import DICTIONARY, STUDY, House
 from tests.services.portal.patients import Portal
 from vault import Access, EpochSeal
 
@@ -164,6 +164,22 @@ def test_a_consent_that_ends_is_told_a_month_and_a_week_before_and_not_where_ano
     assert office.told() == [(ANN, "ends-in-a-week")]
     clock.ahead += timedelta(days=8)
     assert office.told() == []
+
+
+@pytest.mark.parametrize("how", ["closed", "another text"])
+def test_an_end_is_not_told_where_nothing_could_be_allowed_again(office: Office, how: str) -> None:
+    house, clock = office.house, office.house.clock
+    expires = month_end_after(clock(), 6)
+    house.grant(house.people[0], expires=expires)
+    house.publish()
+    if how == "closed":
+        house.open.registration.close(STUDY.reference.id, clock())
+    else:
+        house.open.registration.change(replace(STUDY, text=f"{STUDY.text} And at how they heal."), clock())
+    for days in (29, 6):
+        clock.ahead += expires - clock() - timedelta(days=days)
+        house.follow()
+        assert office.told() == []
 
 
 def test_a_letter_goes_to_the_address_of_the_moment_and_to_none_that_was_taken_back(office: Office) -> None:
