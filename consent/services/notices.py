@@ -48,6 +48,7 @@ class Notice(StrEnum):
     STOPPED = "stopped"
     ERASING = "erasing"
     ERASED = "erased"
+    KEY_INVITED = "key-invited"
     KEY_ASKED = "key-asked"
     KEY_CANCELLED = "key-cancelled"
     KEY_REPLACED = "key-replaced"
@@ -61,6 +62,7 @@ _CAUSES: Final[Mapping[tuple[str, str], tuple[Notice, str]]] = {
     # As soon as it is acknowledged: it counts from then on, and a letter at the chain's own time would join the two.
     (Action.STOP, "STOPPED"): (Notice.STOPPED, "time"),
     (Action.ERASE, "BLOCKED"): (Notice.ERASING, "subject"),
+    (Action.ENROL, "KEY_INVITED"): (Notice.KEY_INVITED, "index"),
     (Action.ENROL, "KEY_ASKED"): (Notice.KEY_ASKED, "index"),
     (Action.ENROL, "KEY_CANCELLED"): (Notice.KEY_CANCELLED, "index"),
     (Action.ENROL, "KEY_REPLACED"): (Notice.KEY_REPLACED, "index"),

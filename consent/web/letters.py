@@ -34,6 +34,10 @@ _TELLS: Final = {
         "Your records are erased here, and your key is gone. Old copies follow by themselves.\n\n"
         "This is our last letter. We delete this mail address now."
     ),
+    Notice.KEY_INVITED: _l(
+        "You can now make a new key to your records, with a code that we give you. "
+        "If you did not ask us for this, call us today."
+    ),
     Notice.KEY_ASKED: _l(
         "Somebody asked for a new key to your records. It would count after three days. "
         "If this was not you, sign in with your old key and say no, or call us today."

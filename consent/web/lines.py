@@ -45,6 +45,7 @@ _SAID: Final = {
     (LineKind.ENROLLED, "IDENTIFIED"): _l("The hospital checked who you are"),
     (LineKind.ENROLLED, "WAY_ADDED"): _l("You added a way to sign in"),
     (LineKind.ENROLLED, "WAY_REMOVED"): _l("You took away a way to sign in"),
+    (LineKind.ENROLLED, "KEY_INVITED"): _l("The hospital let you make a new key"),
     (LineKind.ENROLLED, "KEY_ASKED"): _l("Someone asked for a new key for you"),
     (LineKind.ENROLLED, "KEY_CANCELLED"): _l("The new key was called off"),
     (LineKind.ENROLLED, "KEY_REPLACED"): _l("Your new key counts now"),

@@ -62,3 +62,8 @@ def test_what_a_person_asked_for_themselves_is_not_told_as_if_somebody_else_had(
     assert told(refused).what == "Someone asked, and got nothing"
     assert told(replace(LINE, actor="patient")).what == "Your records were used for you"
     assert told(replace(refused, actor="patient")).what == "You asked, and got nothing"
+
+
+def test_an_invitation_to_make_a_new_key_is_told_as_one() -> None:
+    invited = replace(LINE, kind=LineKind.ENROLLED, actor="operator", verdict="KEY_INVITED", study="", title="")
+    assert (told(invited).what, told(invited).who) == ("The hospital let you make a new key", "The hospital")

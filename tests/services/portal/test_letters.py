@@ -149,7 +149,7 @@ def lived(house: House, post: SmtpPost, language: str) -> list[str]:
         list(opened.vault.read(unit.connection, house.gate(PLANTED), access, [subject]))
     acts = [
         (Action.ENROL, verdict)
-        for verdict in ("KEY_ASKED", "KEY_CANCELLED", "KEY_REPLACED", "WAY_ADDED", "WAY_REMOVED")
+        for verdict in ("KEY_INVITED", "KEY_ASKED", "KEY_CANCELLED", "KEY_REPLACED", "WAY_ADDED", "WAY_REMOVED")
     ]
     with opened.store.begin() as unit:
         entries = [Entry(1, "patient", *act, subject) for act in (*acts, (Action.REPORT, "ANSWERED"))]

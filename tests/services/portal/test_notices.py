@@ -137,6 +137,7 @@ def test_a_stop_is_told_as_soon_as_it_is_acknowledged_and_several_at_once_are_on
 @pytest.mark.parametrize(
     ("action", "verdict", "kind"),
     [
+        (Action.ENROL, "KEY_INVITED", "key-invited"),
         (Action.ENROL, "KEY_ASKED", "key-asked"),
         (Action.ENROL, "KEY_CANCELLED", "key-cancelled"),
         (Action.ENROL, "KEY_REPLACED", "key-replaced"),
