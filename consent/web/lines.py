@@ -103,7 +103,10 @@ REASONS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """One line on a page; `who`, `kinds`, `use` and `why` are empty where there is nothing to say."""
+    """One line on a page; `who`, `kinds`, `use` and `why` are empty where there is nothing to say.
+
+    `about` is the line that was reported or answered, None where this tells of no report.
+    """
 
     index: int
     at: datetime
@@ -115,6 +118,7 @@ class Told:
     consent: str
     chip: Chip | None
     report: Report | None
+    about: int | None
 
 
 def told(line: Line, report: Report | None = None) -> Told:
@@ -131,6 +135,7 @@ def told(line: Line, report: Report | None = None) -> Told:
         consent=line.consent,
         chip=Chip(str(word), tone) if tone else None,
         report=report,
+        about=line.about,
     )
 
 

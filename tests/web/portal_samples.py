@@ -64,7 +64,17 @@ RECORD: Final = SimpleNamespace(
 )
 MADE: Final = datetime(2026, 11, 1, tzinfo=UTC)
 LINE: Final = SimpleNamespace(
-    index=4812, at=STOP.at, what=ODD, who=ODD, kinds=ODD, use=ODD, why=ODD, consent="c1", chip=status(), report=None
+    index=4812,
+    at=STOP.at,
+    what=ODD,
+    who=ODD,
+    kinds=ODD,
+    use=ODD,
+    why=ODD,
+    consent="c1",
+    chip=status(),
+    report=None,
+    about=4800,
 )
 _LAST_TIME: Final = {"categories": [ODD], "years": "all", "months": "2027-06"}
 _STEP: Final = {"asked": ASKED, "step": 1, "of": 4, "signed_in": True, "before": _LAST_TIME}

@@ -78,6 +78,7 @@ class Line:
         categories: which kinds of record were opened.
         consent: the id of the consent that it rests on, empty where it rests on none.
         leaf: the entry's leaf hash, 32 bytes.
+        about: the place of the line that was reported or answered, None where this tells of no report.
     """
 
     index: int
@@ -91,6 +92,7 @@ class Line:
     categories: Sequence[Category]
     consent: str
     leaf: bytes
+    about: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +164,14 @@ def _line(entry: PlacedEntry, body: Mapping[str, Any], titles: Mapping[str, str]
         categories=_categories(body.get("categories", ())),
         consent=str(body.get("consent", "")),
         leaf=entry.leaf,
+        about=_reported(body),
     )
+
+
+def _reported(body: Mapping[str, Any]) -> int | None:
+    facts = body.get("facts")
+    place = facts.get("entry") if body.get("action") == Action.REPORT and isinstance(facts, dict) else None
+    return place if isinstance(place, int) else None
 
 
 def _categories(names: Iterable[object]) -> list[Category]:
