@@ -105,7 +105,8 @@ REASONS: Final = {
 class Told:
     """One line on a page; `who`, `kinds`, `use` and `why` are empty where there is nothing to say.
 
-    `about` is the line that was reported or answered, None where this tells of no report.
+    `about` is the line that was reported or answered, None where this tells of no report. `answer` is where one
+    reads a prediction again that one asked for oneself, empty for any other line.
     """
 
     index: int
@@ -119,6 +120,7 @@ class Told:
     chip: Chip | None
     report: Report | None
     about: int | None
+    answer: str
 
 
 def told(line: Line, report: Report | None = None) -> Told:
@@ -136,6 +138,7 @@ def told(line: Line, report: Report | None = None) -> Told:
         chip=Chip(str(word), tone) if tone else None,
         report=report,
         about=line.about,
+        answer=_answer(line),
     )
 
 
@@ -163,6 +166,11 @@ def _who(line: Line) -> str:
     if told is None:
         return line.title or line.study or name
     return f"{told} · {line.title}" if line.title else str(told)
+
+
+def _answer(line: Line) -> str:
+    own = line.kind is LineKind.PREDICTED and line.actor == "patient" and line.consent
+    return f"/consents/{line.consent}/risk/{line.index}" if own else ""
 
 
 def _use(line: Line) -> str:

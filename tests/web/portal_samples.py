@@ -75,6 +75,7 @@ LINE: Final = SimpleNamespace(
     chip=status(),
     report=None,
     about=4800,
+    answer="/consents/c1/risk/4812",
 )
 _LAST_TIME: Final = {"categories": [ODD], "years": "all", "months": "2027-06"}
 _STEP: Final = {"asked": ASKED, "step": 1, "of": 4, "signed_in": True, "before": _LAST_TIME}

@@ -85,6 +85,25 @@ def test_an_answer_is_given_and_shown_from_the_log(site: Site, subject: SubjectI
     ]
 
 
+def test_an_answer_is_reached_again_from_its_line_and_nobody_is_asked_anew(
+    site: Site, subject: SubjectId, browser: Browser
+) -> None:
+    path = browser.post(risk_of(site, subject)).headers["Location"]
+    index, before = path.rpartition("/")[2], site.house.state().entries
+    assert f'href="{path}"' in browser.get(f"/activity/{index}").get_data(as_text=True)
+    assert browser.get(path).status_code == 200
+    assert [one["action"] for one in site.house.log(before)] == ["access"]
+
+
+def test_the_line_of_what_who_treats_was_told_leads_to_no_answer(
+    site: Site, subject: SubjectId, browser: Browser
+) -> None:
+    predict(site.house, subject)
+    page = browser.get(f"/activity/{site.house.state().entries - 1}").get_data(as_text=True)
+    assert "Your risk was worked out" in page
+    assert "/risk/" not in page
+
+
 def test_it_says_what_the_log_has(site: Site, subject: SubjectId) -> None:
     told = predict(site.house, subject)
     own = given(site, subject)
