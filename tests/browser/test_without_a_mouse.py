@@ -19,7 +19,6 @@ def test_somebody_makes_a_key_and_allows_a_study_by_keyboard(
 ) -> None:  # fmt: skip
     with_a_key(page)
     subject, code = hospital.newcomer()
-    hospital.ask(subject)
     page.goto(hospital.portal)
     keyboard.press("I have a code")
     page.wait_for_url("**/start")
@@ -40,6 +39,8 @@ def test_somebody_makes_a_key_and_allows_a_study_by_keyboard(
     page.wait_for_url(f"{hospital.portal}/preferences")
     keyboard.press("Save and go on")
     page.wait_for_url(f"{hospital.portal}/")
+    hospital.ask(subject)
+    page.reload()
     allows(page, keyboard)
     [entry] = hospital_entries(hospital, subject)
     assert entry == "kidneys"
