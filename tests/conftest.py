@@ -66,7 +66,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         return
     test = metafunc.definition
     kinds = [pytest.param("sqlite", id="sqlite")]
-    on_both = test.path.stem in ON_BOTH
+    on_both = test.path.stem in ON_BOTH and test.path.parent.name != "browser"
     of_services = "services" in {test.path.parent.name, test.path.parent.parent.name}
     if (on_both or of_services) and test.get_closest_marker("sqlite_only") is None:
         marks = () if on_both else (pytest.mark.soak,)

@@ -214,7 +214,7 @@ def everything(hospital: Hospital, subject: SubjectId, consent: str) -> list[Act
     """Return all that both origins answer to, what ends a session last."""
     own = room(hospital)
     named = {"consent": consent, "study": STUDY.reference.id, "ticket": "0", "filename": "portal.css"}
-    named |= {"kind": "laboratory", "record": "0" * 32, "code": f"{subject}-{'0' * 64}"}
+    named |= {"way": "0" * 64, "kind": "laboratory", "record": "0" * 32, "code": f"{subject}-{'0' * 64}"}
     values: dict[str, Any] = {**named, "index": hospital.house.open.book.granted_at[consent]}
     acts = [
         *acts_of(create_portal(own), "localhost", values),
