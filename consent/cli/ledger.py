@@ -50,8 +50,9 @@ def run(home: Path, *, rebuild: bool = False) -> None:
 class LedgerLoop:
     """Steps until told to stop; a chain that is away is waited for, longer each time, and never given up."""
 
-    def __init__(self, room: LedgerRoom, stopping: threading.Event) -> None:
+    def __init__(self, room: LedgerRoom, stopping: threading.Event, clock: wiring.Clock = wiring.utc_now) -> None:
         self._room = room
+        self._clock = clock
         self._stopping = stopping
         self._pause = IDLE_SECONDS
         self._anchor_at = 0.0
@@ -69,7 +70,7 @@ class LedgerLoop:
         """Take one step; return how many seconds to wait for the next."""
         try:
             try:
-                published = self._room.relayer.step(wiring.utc_now())
+                published = self._room.relayer.step(self._clock())
             finally:  # one role that is held up does not hold up the anchor's, nor erasures
                 self._anchor()
                 self._keep_house()
@@ -94,7 +95,7 @@ class LedgerLoop:
 
     def _keep_house(self) -> None:
         """Take erasures further and turn the epoch when it is due; what is in the way is said, and tried again."""
-        now = wiring.utc_now().timestamp()
+        now = self._clock().timestamp()
         if now < self._house_at:
             return
         self._house_at = now + HOUSE_SECONDS
@@ -107,7 +108,7 @@ class LedgerLoop:
             self._log.info("erasures went on", count=steps)
 
     def _anchor(self) -> None:
-        now, head = wiring.utc_now().timestamp(), self._room.follower.head
+        now, head = self._clock().timestamp(), self._room.follower.head
         if now < self._anchor_at or head is None or not head.matches:
             return
         try:

@@ -181,7 +181,7 @@ def test_it_does_not_hold_up_the_logs_anchor_either(on_node: NodeHouse) -> None:
     in_force(house, 0)
     house.node.set_balance(address(house, Role.CUSTODIAN), 0)
     house.stop(house.people[0])
-    LedgerLoop(house.open, threading.Event())._step()
+    LedgerLoop(house.open, threading.Event(), house.clock)._step()
     with house.open.store.reading() as unit:
         assert len(unit.transactions.pending(Role.CUSTODIAN)) == 1
         [anchor] = unit.transactions.pending(Role.ANCHOR)
@@ -192,7 +192,7 @@ def test_nothing_is_anchored_on_a_chain_that_lost_a_final_block(on_node: NodeHou
     house = on_node
     in_force(house, 0)
     house.node.reorg(CONFIRMATIONS + 2)
-    LedgerLoop(house.open, threading.Event())._step()
+    LedgerLoop(house.open, threading.Event(), house.clock)._step()
     with house.open.store.reading() as unit:
         assert not unit.transactions.pending(Role.ANCHOR)
 
