@@ -51,6 +51,17 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
     return report
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _passphrases() -> Iterator[None]:
+    """A guess at a passphrase costs little where a test makes the file: opening an installation is mostly Argon2id."""
+    from vault import Cost, PassphraseFile
+
+    cheap = (Cost(iterations=1, lanes=1, memory_kib=8),)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(PassphraseFile.create.__func__, "__defaults__", cheap)  # type: ignore[attr-defined]
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _databases() -> Iterator[None]:
     """PostgreSQL databases go with the test that made them."""

@@ -2,10 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Final, TypeVar
 
-from consent.adapters.contract_calls import TRANSACTION_GAS, ContractCalls
+from consent.adapters.contract_calls import TRANSACTION_GAS, calls_of
 from consent.domain.errors import LedgerRejectedError
 from consent.domain.grant import BATCH_LIMIT, SIGNATURE_BYTES, PublishedGrant, SignedRevocation
 from consent.domain.hashing import HASH_BYTES
@@ -31,7 +30,7 @@ def call_of(act: Act) -> Call:
     contract, function, arguments = _named(act)
     items = len(act.items) if isinstance(act, Grants | Revocations | Stops) else 1
     gas = min(TRANSACTION_GAS, _BASE_GAS + items * _ITEM_GAS)
-    return Call(contract, _calls(contract).encode(function, *arguments), gas)
+    return Call(contract, calls_of(contract).encode(function, *arguments), gas)
 
 
 def _named(act: Act) -> tuple[str, str, tuple[object, ...]]:
@@ -52,11 +51,6 @@ def _on_registry(act: Grants | Revocations | Stops) -> tuple[str, tuple[object, 
         return "stop", ([patient for patient, _ in pairs], [commitment for _, commitment in pairs])
     grants = _batch([_grant(item) for item in act.items])
     return ("grant_one", (grants[0],)) if len(grants) == 1 else ("grant", (grants,))
-
-
-@cache
-def _calls(contract: str) -> ContractCalls:
-    return ContractCalls(contract)
 
 
 def _batch(items: Sequence[_Item]) -> Sequence[_Item]:

@@ -18,7 +18,7 @@ from typing import Self
 
 from consent.adapters.chain_keys import ChainKeys
 from consent.adapters.chain_store import ChainStore, ReadOnlyLedgerError
-from consent.adapters.contract_calls import ContractCalls
+from consent.adapters.contract_calls import calls_of
 from consent.adapters.evm import Evm, deployed_address
 from consent.adapters.registries import HOLDERS, Deployed, Deployment, Registries
 from consent.domain.errors import LedgerMismatchError
@@ -118,6 +118,6 @@ def _deploy(store: ChainStore, keys: ChainKeys, genesis_time: int, clock: Clock)
 
 
 def _deployed(evm: Evm, keys: ChainKeys, nonce: int, name: str, holder: Role) -> Deployed:
-    evm.send(keys.operator, None, ContractCalls(name).creation(("address",), keys.address(holder)))
+    evm.send(keys.operator, None, calls_of(name).creation(("address",), keys.address(holder)))
     address = deployed_address(keys.address(Role.OPERATOR), nonce)
     return Deployed(address, keccak(evm.code(address)))

@@ -13,7 +13,7 @@ from web3 import HTTPProvider, Web3
 from web3.middleware import ExtraDataToPOAMiddleware
 
 from consent.adapters.chain_keys import ChainKeys
-from consent.adapters.contract_calls import ContractCalls
+from consent.adapters.contract_calls import calls_of
 from consent.adapters.json_rpc import Node
 from consent.adapters.registries import HOLDERS, PATIENCE_SECONDS, Deployed, Deployment, Registries
 from consent.domain.errors import LedgerMismatchError, LedgerRejectedError, LedgerUnavailableError
@@ -66,7 +66,7 @@ def deploy(node: Node, keys: ChainKeys, patience: float = PATIENCE_SECONDS) -> D
     node.require_chain()
     blocks, places = [], []
     for name, role in HOLDERS.items():
-        address, block = _deployed(node, keys, ContractCalls(name).creation(("address",), keys.address(role)), patience)
+        address, block = _deployed(node, keys, calls_of(name).creation(("address",), keys.address(role)), patience)
         places.append(Deployed(address, keccak(node.code(address))))
         blocks.append(block)
     return Deployment(keys.chain_id, blocks[0], *places)

@@ -13,7 +13,7 @@ from typing import Final, Protocol
 import contracts
 from consent.adapters.chain_keys import ChainKeys, address_of
 from consent.adapters.contract_acts import call_of
-from consent.adapters.contract_calls import TRANSACTION_GAS, UNKNOWN_ANSWER, ContractCalls, Log
+from consent.adapters.contract_calls import TRANSACTION_GAS, UNKNOWN_ANSWER, Log, calls_of
 from consent.domain.errors import LedgerMismatchError, LedgerRejectedError, LedgerUnavailableError
 from consent.domain.hashing import HASH_BYTES, keccak
 from consent.domain.history import Event
@@ -127,7 +127,7 @@ class Registries(ABC):
     def __init__(self, chain: Chain, deployment: Deployment) -> None:
         self.deployment: Final = deployment
         self._chain = chain
-        self._calls = {name: ContractCalls(name) for name in CONTRACTS}
+        self._calls = {name: calls_of(name) for name in CONTRACTS}
         self._domain = SigningDomain(deployment.chain_id, deployment.registry.address)
         self._patience = PATIENCE_SECONDS
         self._require_deployed()

@@ -10,6 +10,7 @@ Without it the browser's Accept-Language counts. The cookie is set only where so
 import re
 from collections.abc import Mapping
 from datetime import datetime
+from functools import cache
 from io import BytesIO
 from pathlib import Path
 from typing import Final
@@ -49,8 +50,9 @@ class Catalogues(Domain):  # type: ignore[misc]  # flask-babel has no types
 _NONE: Final = NullTranslations()
 
 
+@cache
 def read_catalogue(language: str) -> Translations:
-    """Return the translations into a language, read from their source; what is fuzzy is left out."""
+    """Return the translations into a language, read from their source once; what is fuzzy is left out."""
     with (CATALOGUES / language / "LC_MESSAGES" / "messages.po").open("rb") as file:
         catalogue = read_po(file, locale=language)
     compiled = BytesIO()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from jinja2.bccache import Bucket, BytecodeCache
 from werkzeug.test import Client, TestResponse
 
 from consent import wiring
@@ -28,6 +29,23 @@ from tests.services.house import House
 PORTAL: Final = "http://localhost:8000"
 SIGNING: Final = "http://sign.localhost:8000"
 PAGE: Final = {"Accept": "text/html"}
+
+
+class _Compiled(BytecodeCache):
+    """Templates that an application of this process compiled already."""
+
+    def __init__(self) -> None:
+        self._code: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        if bucket.key in self._code:
+            bucket.bytecode_from_string(self._code[bucket.key])
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self._code[bucket.key] = bucket.bytecode_to_string()
+
+
+_COMPILED: Final = _Compiled()
 
 
 @dataclass(slots=True)
@@ -57,6 +75,8 @@ def served(house: House) -> Iterator[Site]:
     web = WebSettings.read(8000, {"CONSENTRY_TELEPHONE": "020 7946 0123"})
     room = wiring.portal_room(house.open, web, 120, house.clock)
     apps = {"localhost": create_portal(room), "sign.localhost": create_signing_app(room)}
+    for app in apps.values():
+        app.jinja_env.bytecode_cache = _COMPILED
     yield Site(house, room, by_host(apps))
 
 
