@@ -19,10 +19,10 @@ demo: $(READY)   ## the whole story once, on 9,105 real patients (about 90 s); e
 	@$(BIN)/consentry demo
 
 test: $(NPM_READY) $(SCRIPT_READY) ## every test, a few kills and mutants each (about 20 minutes on two cores)
-	@$(BIN)/pytest -n 2 --dist loadfile -m 'not soak'
+	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m 'not soak'
 
 soak: $(NPM_READY) $(SCRIPT_READY) ## the same tests with the full counts
-	@$(BIN)/pytest -n 2 --dist loadfile
+	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 check: $(READY)  ## lint, types, import rules, fresh contract artefacts
 	@$(BIN)/ruff check .

@@ -9,14 +9,22 @@ import pytest
 import analytics
 from analytics.units import UNITS, convert
 
-LOADED = "import sys, analytics; print(sorted({'xgboost', 'sklearn', 'matplotlib'} & set(sys.modules)))"
+LOADED = "import sys; {}; print(sorted({{'xgboost', 'sklearn', 'matplotlib'}} & set(sys.modules)))"
 
 
-def test_importing_analytics_loads_nothing_heavy() -> None:
+@pytest.mark.parametrize(
+    ("program", "loaded"),
+    [
+        ("import analytics", "[]"),
+        ("from analytics import fit", "['xgboost']"),
+        ("from analytics import fit, evaluate", "['sklearn', 'xgboost']"),
+    ],
+)
+def test_what_is_heavy_is_loaded_by_what_needs_it(program: str, loaded: str) -> None:
+    command = [sys.executable, "-c", LOADED.format(program)]
     root = Path(__file__).parents[2]
-    command = [sys.executable, "-c", LOADED]
     ran = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True)  # our own text
-    assert ran.stdout.strip() == "[]"
+    assert ran.stdout.strip() == loaded
 
 
 def test_every_public_name_is_there_and_no_other() -> None:
