@@ -14,10 +14,10 @@ from web3 import EthereumTesterProvider, Web3
 from web3.types import Wei
 
 from consent.adapters.chain_keys import ChainKeys
+from consent.adapters.deployments import Deployment
 from consent.adapters.embedded_chain import EmbeddedChain
 from consent.adapters.json_rpc import Node
 from consent.adapters.node_chain import NodeChain, deploy
-from consent.adapters.registries import Deployment
 from consent.ports import Ledger, Role
 from tests.anvil import Anvil
 from tests.fake_ledger import FakeLedger

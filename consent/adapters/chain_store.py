@@ -22,7 +22,7 @@ from typing import BinaryIO, Final, Self
 
 from eth.db.backends.base import BaseDB
 
-from consent.adapters.registries import CONTRACTS, Deployed, Deployment
+from consent.adapters.deployments import CONTRACTS, Deployed, Deployment
 from consent.domain.errors import LedgerError, LedgerLockedError, LedgerMismatchError, LedgerUnavailableError
 from consent.domain.hashing import HASH_BYTES, keccak
 from vault.files import append_private

@@ -6,14 +6,53 @@
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
 
-from consent.adapters.registries import CONTRACTS, Deployed, Deployment
 from consent.domain.errors import LedgerMismatchError
 from consent.domain.hashing import Json
 from consent.domain.typed_data import Address
+from consent.ports import Role
 
+HOLDERS: Final = {
+    "consent_registry": Role.CUSTODIAN,
+    "model_registry": Role.OPERATOR,
+    "log_anchor": Role.ANCHOR,
+}
+"""The contracts in the order in which they are deployed, and whose address each is made for."""
+CONTRACTS: Final = tuple(HOLDERS)
 _LENGTHS: Final = {"address": 20, "code_hash": 32}
+
+
+@dataclass(frozen=True, slots=True)
+class Deployed:
+    """One contract: its address, and the Keccak-256 of the code that runs there."""
+
+    address: Address
+    code_hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """What stands on this chain.
+
+    Attributes:
+        chain_id: of the chain, part of every signature.
+        block: the number of the block in which the registry came; no event is older.
+        registry: the consent registry.
+        models: the model registry.
+        anchor: the log's anchor.
+    """
+
+    chain_id: int
+    block: int
+    registry: Deployed
+    models: Deployed
+    anchor: Deployed
+
+    def of(self, contract: str) -> Deployed:
+        """Return where one of `CONTRACTS` stands."""
+        return dict(zip(CONTRACTS, (self.registry, self.models, self.anchor), strict=True))[contract]
 
 
 def deployment_to_json(deployment: Deployment) -> dict[str, Json]:

@@ -19,8 +19,9 @@ from typing import Self
 from consent.adapters.chain_keys import ChainKeys
 from consent.adapters.chain_store import ChainStore, ReadOnlyLedgerError
 from consent.adapters.contract_calls import calls_of
+from consent.adapters.deployments import HOLDERS, Deployed, Deployment
 from consent.adapters.evm import Evm, deployed_address
-from consent.adapters.registries import HOLDERS, Deployed, Deployment, Registries
+from consent.adapters.registries import Registries
 from consent.domain.errors import LedgerMismatchError
 from consent.domain.hashing import keccak
 from consent.ports import Head, Role

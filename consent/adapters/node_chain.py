@@ -14,8 +14,9 @@ from web3.middleware import ExtraDataToPOAMiddleware
 
 from consent.adapters.chain_keys import ChainKeys
 from consent.adapters.contract_calls import calls_of
+from consent.adapters.deployments import HOLDERS, Deployed, Deployment
 from consent.adapters.json_rpc import Node
-from consent.adapters.registries import HOLDERS, PATIENCE_SECONDS, Deployed, Deployment, Registries
+from consent.adapters.registries import PATIENCE_SECONDS, Registries
 from consent.domain.errors import LedgerMismatchError, LedgerRejectedError, LedgerUnavailableError
 from consent.domain.hashing import keccak
 from consent.domain.typed_data import Address

@@ -7,13 +7,13 @@ mean stands here once.
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Final, Protocol
 
 import contracts
 from consent.adapters.chain_keys import ChainKeys, address_of
 from consent.adapters.contract_acts import call_of
 from consent.adapters.contract_calls import TRANSACTION_GAS, UNKNOWN_ANSWER, Log, calls_of
+from consent.adapters.deployments import CONTRACTS, HOLDERS, Deployment
 from consent.domain.errors import LedgerMismatchError, LedgerRejectedError, LedgerUnavailableError
 from consent.domain.hashing import HASH_BYTES, keccak
 from consent.domain.history import Event
@@ -32,50 +32,12 @@ from consent.ports import (
     Transaction,
 )
 
-HOLDERS: Final = {
-    "consent_registry": Role.CUSTODIAN,
-    "model_registry": Role.OPERATOR,
-    "log_anchor": Role.ANCHOR,
-}
-"""The contracts in the order in which they are deployed, and whose address each is made for."""
-CONTRACTS: Final = tuple(HOLDERS)
 _HOLDER_OF: Final = {"consent_registry": "custodian", "model_registry": "owner", "log_anchor": "anchorer"}
 CONTRACT_OF: Final = {role: name for name, role in HOLDERS.items()}
 """The contract that gives a role its power; the relayer has none."""
 PATIENCE_SECONDS: Final = 120.0
 """How long `send` waits for its block, where nothing else is said."""
 _POLL_SECONDS: Final = 0.1
-
-
-@dataclass(frozen=True, slots=True)
-class Deployed:
-    """One contract: its address, and the Keccak-256 of the code that runs there."""
-
-    address: Address
-    code_hash: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Deployment:
-    """What stands on this chain.
-
-    Attributes:
-        chain_id: of the chain, part of every signature.
-        block: the number of the block in which the registry came; no event is older.
-        registry: the consent registry.
-        models: the model registry.
-        anchor: the log's anchor.
-    """
-
-    chain_id: int
-    block: int
-    registry: Deployed
-    models: Deployed
-    anchor: Deployed
-
-    def of(self, contract: str) -> Deployed:
-        """Return where one of `CONTRACTS` stands."""
-        return dict(zip(CONTRACTS, (self.registry, self.models, self.anchor), strict=True))[contract]
 
 
 class Chain(Protocol):

@@ -10,11 +10,10 @@ from rich.console import Console
 from consent import wiring
 from consent.adapters.chain_keys import ChainKeys
 from consent.adapters.contract_calls import TRANSACTION_GAS
-from consent.adapters.deployments import deployment_to_json
+from consent.adapters.deployments import CONTRACTS, deployment_to_json
 from consent.adapters.json_rpc import Node
 from consent.adapters.logging_json import configure, logger
 from consent.adapters.node_chain import connected, deploy
-from consent.adapters.registries import CONTRACTS
 from consent.domain.errors import (
     LedgerError,
     LedgerRejectedError,

@@ -5,6 +5,9 @@ with wiring.opened_ledger(settings) as room: ...           everything, as the on
 with wiring.opened_for_audit(home) as room: ...            to read and check, without any key
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from consent.wiring.audit import AuditRoom, opened_for_audit
 from consent.wiring.clock import Clock, utc_now
 from consent.wiring.making import create, upgrade
@@ -19,16 +22,18 @@ from consent.wiring.places import (
     read_identity,
     write_private,
 )
-from consent.wiring.portal import enrolling, new_keys, portal_room, posting, reporting
 from consent.wiring.rooms import (
     Installation,
     LedgerRoom,
     opened,
-    opened_chain,
     opened_ledger,
     opened_records,
     worker,
 )
+
+if TYPE_CHECKING:
+    from consent.wiring.chains import opened_chain
+    from consent.wiring.portal import enrolling, new_keys, portal_room, posting, reporting
 
 __all__ = [
     "AuditRoom",
@@ -59,3 +64,14 @@ __all__ = [
     "worker",
     "write_private",
 ]
+
+_LATE = dict.fromkeys(("enrolling", "new_keys", "portal_room", "posting", "reporting"), "consent.wiring.portal") | {
+    "opened_chain": "consent.wiring.chains"
+}
+
+
+def __getattr__(name: str) -> object:
+    """Import what needs Flask, web3 or py-evm when it is first asked for: each takes half a second to load."""
+    if name not in _LATE:
+        raise AttributeError(f"module 'consent.wiring' has no attribute {name!r}")
+    return getattr(import_module(_LATE[name]), name)

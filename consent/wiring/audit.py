@@ -5,17 +5,14 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from consent.adapters.embedded_chain import EmbeddedChain
-from consent.adapters.json_rpc import Node
-from consent.adapters.node_chain import NodeChain, connected
 from consent.adapters.signing import recover, verifies
 from consent.adapters.sql import SqlStore, open_records
 from consent.domain.identity import Identity
 from consent.domain.typed_data import Address
 from consent.ports import Ledger
 from consent.services.key_history import KeyJudge
-from consent.settings import FILES, Databases, SettingsError
-from consent.wiring.places import InstallationError, Places, is_absent, read_deployment, read_identity
+from consent.settings import FILES, Databases
+from consent.wiring.places import InstallationError, Places, is_absent, read_identity
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,22 +55,15 @@ def opened_for_audit(home: Path, rpc: str = "", databases: Databases = FILES) ->
     `rpc` is the URL of the auditor's own node, for an installation whose chain a node serves. On PostgreSQL a role that
     may only read the records database is enough.
     """
+    from consent.wiring.chains import audited_chain  # noqa: PLC0415  # slow to load
+
     places = Places(home, databases)
     identity = read_identity(places.public)
     chain = places.deployment if places.deployment.exists() else places.chain
     if is_absent(places.records) or not chain.is_file():
         raise InstallationError("the records or the chain of this installation are missing: restore their files")
     with ExitStack() as stack:
-        ledger = _audited_chain(places, rpc, stack)
+        ledger = stack.enter_context(audited_chain(places, rpc))
         store = SqlStore(open_records(places.records, read_only=True))
         stack.callback(store.engine.dispose)
         yield AuditRoom(places, store, ledger, identity)
-
-
-def _audited_chain(places: Places, rpc: str, stack: ExitStack) -> Ledger:
-    if not places.deployment.exists():
-        return stack.enter_context(EmbeddedChain.read_only(places.chain))
-    if not rpc:
-        raise SettingsError("this installation is on a node's chain: name a node of your own with --rpc")
-    deployment = read_deployment(places.deployment)
-    return NodeChain(Node(connected(rpc), deployment.chain_id), None, deployment)

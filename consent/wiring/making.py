@@ -10,14 +10,11 @@ from typing import Final
 from sqlalchemy import Connection, Engine
 
 import migrations
-from consent.adapters.chain_keys import ChainKeys
-from consent.adapters.embedded_chain import EmbeddedChain
 from consent.adapters.signing import LogKey
 from consent.adapters.sql import SqlStore, engines, open_records
 from consent.adapters.stop_file import StopFile
 from consent.domain.identity import Identity
 from consent.domain.stop_list import Mark, MarkKind
-from consent.domain.typed_data import SigningDomain
 from consent.ports import Unit
 from consent.services.acts import read_acts
 from consent.services.studies.openings import blind
@@ -28,8 +25,6 @@ from consent.wiring.places import (
     InstallationError,
     Places,
     make_folders,
-    read_chain_keys,
-    read_deployment,
     read_identity,
     write_private,
 )
@@ -45,6 +40,8 @@ def create(settings: Settings, clock: Clock = utc_now) -> None:
 
     Raises `InstallationError` when the folder holds one, and `SettingsError` for a passphrase that is too short.
     """
+    from consent.wiring.chains import made_chain  # noqa: PLC0415  # slow to load
+
     places = Places(settings.home, settings.databases)
     _require_nothing_there(places)
     if len(settings.passphrase) < SHORTEST_PASSPHRASE:
@@ -56,7 +53,7 @@ def create(settings: Settings, clock: Clock = utc_now) -> None:
     tenant = secrets.token_hex(16)
     root = PassphraseFile.create(places.root_key, settings.passphrase)
     log_key = LogKey.create(places.log_key, root.wrap)
-    domain = _chain_of(places, clock)
+    domain = made_chain(places, clock)
     _make_databases(places, root, settings.replicas, tenant)
     identity = Identity(tenant, log_key.public_key.hex(), domain.chain_id, domain.contract.hex())
     StopFile.create(places.stops, identity.origin, log_key, int(clock().timestamp()))
@@ -133,15 +130,3 @@ def both_databases(places: Places) -> Iterator[tuple[Engine, Engine]]:
     finally:
         records.dispose()
         keys.dispose()
-
-
-def _chain_of(places: Places, clock: Clock) -> SigningDomain:
-    """Return where signatures count: on the node's chain that was deployed to, or on an embedded one made now."""
-    if places.deployment.exists():
-        deployment = read_deployment(places.deployment)
-        read_chain_keys(places)
-        return SigningDomain(deployment.chain_id, deployment.registry.address)
-    keys = ChainKeys.draw()
-    write_private(places.chain_keys, json.dumps(keys.to_json()).encode())
-    with EmbeddedChain.create(places.chain, keys, genesis_time=int(clock().timestamp())) as chain:
-        return chain.domain

@@ -16,8 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from consent.adapters.chain_keys import ChainKeys
-from consent.adapters.deployments import deployment_from_json
-from consent.adapters.registries import Deployment
+from consent.adapters.deployments import Deployment, deployment_from_json
 from consent.domain.errors import ConsentError, LedgerMismatchError
 from consent.domain.identity import Identity, InvalidIdentityError
 from consent.settings import FILES, Databases

@@ -9,12 +9,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from consent.adapters.chain_keys import ChainKeys
-from consent.adapters.chain_store import only_process
-from consent.adapters.embedded_chain import EmbeddedChain
-from consent.adapters.json_rpc import Node
-from consent.adapters.node_chain import NodeChain, connected
-from consent.adapters.registries import Registries
 from consent.adapters.sql import SqlStore, open_records
 from consent.adapters.stop_file import StopFile
 from consent.domain.entry import Action, Entry
@@ -57,11 +51,11 @@ from consent.services.studies.training import Training
 from consent.services.studies.training_job import TRAIN, TrainingRunner
 from consent.services.studies.verifying import Verifying
 from consent.services.working import Attempt, Runner, Worker
-from consent.settings import FILES, Databases, Settings, SettingsError
+from consent.settings import FILES, Databases, Settings
 from consent.wiring.clock import Clock, utc_now
 from consent.wiring.occupancy import occupied
 from consent.wiring.parts import PROJECTION, book_of, opened_parts, services_of
-from consent.wiring.places import InstallationError, Places, is_absent, read_chain_keys, read_deployment
+from consent.wiring.places import InstallationError, Places, is_absent, read_chain_keys
 from vault import KeyTree, Vault
 
 
@@ -171,6 +165,8 @@ def opened_ledger(settings: Settings, clock: Clock = utc_now) -> Iterator[Ledger
     installation was made on, `LogForkError` when the chain holds more of the log than is here, and
     `LedgerUnavailableError` when a node does not answer.
     """
+    from consent.wiring.chains import opened_chain  # noqa: PLC0415  # slow to load, and for this process only
+
     with ExitStack() as stack:
         parts = opened_parts(settings, clock, stack)
         ledger = stack.enter_context(opened_chain(settings, read_chain_keys(parts.places), clock))
@@ -248,18 +244,3 @@ def _sign(installation: Installation) -> None:
     with installation.store.begin() as unit:
         if unit.log.size():
             installation.log.checkpoint(unit)
-
-
-@contextmanager
-def opened_chain(settings: Settings, keys: ChainKeys, clock: Clock = utc_now) -> Iterator[Registries]:
-    """Open the chain of an installation with these keys, as the one process that does."""
-    places = Places(settings.home, settings.databases)
-    if not places.deployment.exists():
-        with EmbeddedChain.open(places.chain, keys, lambda: int(clock().timestamp())) as chain:
-            yield chain
-        return
-    if not settings.rpc:
-        raise SettingsError("this installation is on a node's chain: set CONSENTRY_RPC to the node's URL")
-    with only_process(places.home / "ledger.lock"):
-        node = Node(connected(settings.rpc), keys.chain_id, settings.confirmations)
-        yield NodeChain(node, keys, read_deployment(places.deployment))
