@@ -275,7 +275,7 @@ class RegistryAndTwinForLong(RegistryAndTwin):
 
 
 TestRegistryAndTwin = RegistryAndTwin.TestCase
-TestRegistryAndTwin.settings = settings(deadline=None, max_examples=25, stateful_step_count=30)
+TestRegistryAndTwin.settings = settings(deadline=None, max_examples=12, stateful_step_count=30)
 
 TestRegistryAndTwinForLong = pytest.mark.soak(RegistryAndTwinForLong.TestCase)
 TestRegistryAndTwinForLong.settings = settings(deadline=None, max_examples=400, stateful_step_count=50)

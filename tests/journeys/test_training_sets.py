@@ -155,7 +155,7 @@ quiet = partial(
 )
 
 
-@quiet(max_examples=8)
+@quiet(max_examples=4)
 @paths
 def test_a_training_set_is_exactly_those_who_consent(
     consenting: Template, happened: list[tuple[object, ...]], meanwhile: int
@@ -202,7 +202,7 @@ def reorganise(node: Anvil, home: Path, happened: list[tuple[str, int]]) -> None
             assert found(read.rows) == exactly(knows.rows(house, house.clock()))
 
 
-@quiet(max_examples=6)
+@quiet(max_examples=4)
 @given(happened=st.lists(ways, min_size=4, max_size=14))
 def test_a_training_set_follows_a_chain_that_is_reorganised(
     tmp_path_factory: pytest.TempPathFactory, happened: list[tuple[str, int]]

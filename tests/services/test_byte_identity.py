@@ -48,8 +48,9 @@ def withdrawing(template: Template, home: Path, gone: Collection[int]) -> str:
     return second
 
 
-def test_six_orders_of_import_give_one_model(tmp_path: Path) -> None:
-    orders = [random.Random(seed).sample(EVERYBODY, COHORT) for seed in range(6)]
+@pytest.mark.parametrize("count", [2, pytest.param(6, marks=pytest.mark.soak)])
+def test_orders_of_import_give_one_model(tmp_path: Path, count: int) -> None:
+    orders = [random.Random(seed).sample(EVERYBODY, COHORT) for seed in range(count)]
     assert len({from_nothing(tmp_path / str(place), order) for place, order in enumerate(orders)}) == 1
 
 
