@@ -1,25 +1,15 @@
 """A study says something else: from the consent to the old text one comes to the new one, whoever may ask or not."""
 
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from consent.domain.terms import SubjectId
-from tests.services.house import STUDY, House, Template
-from tests.web.site import Browser, Site, chosen, served, to_sign
+from tests.services.house import STUDY
+from tests.web.site import Browser, Site, chosen, to_sign
 
 NEWER = replace(STUDY, text=f"{STUDY.text} From now on it looks at how kidneys heal, too.")
 LINK = 'href="/requests/kidneys"'
-
-
-@pytest.fixture
-def site(consenting: Template, tmp_path: Path) -> Iterator[Site]:
-    with House.copied(consenting, tmp_path / "home") as house, served(house) as found:
-        house.publish()
-        house.follow()
-        yield found
 
 
 @pytest.fixture

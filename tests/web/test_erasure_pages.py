@@ -1,25 +1,12 @@
 """The pages of being erased: what is told beforehand, and where the way leads while an erasure is on its way."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from consent.domain.sign_in import SignIn
 from consent.domain.subject_request import SubjectRequest
 from consent.domain.terms import SubjectId
 from consent.services.portal.sessions import SessionKind
-from tests.services.house import House, Template
-from tests.web.site import PORTAL, SIGNING, Browser, Site, served
-
-
-@pytest.fixture
-def site(consenting: Template, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """A hospital in which all but the last ten allow the study, which has used nothing yet."""
-    home = tmp_path_factory.mktemp("site") / "home"
-    with House.copied(consenting, home) as house, served(house) as found:
-        house.publish()
-        house.follow()
-        yield found
+from tests.web.site import PORTAL, SIGNING, Browser, Site
 
 
 def test_a_study_that_was_allowed_to_learn_is_not_said_to_have_learned(site: Site) -> None:

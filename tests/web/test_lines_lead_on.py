@@ -1,20 +1,8 @@
 """From a line of Activity one comes to what it tells of."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
-
 from consent import wiring
 from consent.services.portal.activity import Line, Shown
-from tests.services.house import House, Template
-from tests.web.site import Site, served
-
-
-@pytest.fixture
-def site(consenting: Template, tmp_path: Path) -> Iterator[Site]:
-    with House.copied(consenting, tmp_path / "home") as house, served(house) as found:
-        yield found
+from tests.web.site import Site
 
 
 def newest(site: Site, size: int) -> list[Line]:

@@ -3,7 +3,6 @@
 import json
 import threading
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from email import message_from_bytes, policy
@@ -19,18 +18,8 @@ from consent.domain.typed_data import Address
 from consent.web import FORWARDED, LOCAL, create_app, create_portal
 from consent.web.session import PORTAL_COOKIE, SIGNING_COOKIE
 from consent.web.turns import by_host
-from tests.services.house import STUDY, House, Template, receive
+from tests.services.house import STUDY, House, receive
 from tests.web.site import PAGE, PORTAL, SIGNING, Browser, Site, checked, chosen, served, to_sign
-
-
-@pytest.fixture
-def site(consenting: Template, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """A hospital in which all but the last ten allow the study."""
-    home = tmp_path_factory.mktemp("site") / "home"
-    with House.copied(consenting, home) as house, served(house) as found:
-        house.publish()
-        house.follow()
-        yield found
 
 
 def asked(site: Site) -> tuple[SubjectId, Browser]:

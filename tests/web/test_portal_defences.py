@@ -3,7 +3,6 @@
 import json
 import re
 import secrets
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 
@@ -15,19 +14,8 @@ from consent.domain.terms import StudyReference, SubjectId
 from consent.services.portal.sessions import SessionKind
 from consent.web import create_portal
 from consent.web.headers import SECURITY_HEADERS
-from tests.services.house import STUDY, House, Template, receive
-from tests.web.site import PAGE, PORTAL, SIGNING, Browser, Site, chosen, enrolled, served, slots, to_sign
-
-
-@pytest.fixture
-def site(consenting: Template, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """A hospital in which all but the last ten allow the study."""
-    home = tmp_path_factory.mktemp("site") / "home"
-    with House.copied(consenting, home) as house, served(house) as found:
-        house.publish()
-        house.follow()
-        yield found
-
+from tests.services.house import STUDY, receive
+from tests.web.site import PAGE, PORTAL, SIGNING, Browser, Site, chosen, enrolled, slots, to_sign
 
 SECURE = "https://localhost:8000"
 

@@ -1,25 +1,15 @@
 """Where letters go: asked after set-up together with being counted, and on a page of its own later."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from consent.demo.wallets import Wallet
 from consent.domain.terms import SubjectId
 from consent.services.contacts import Contact
 from consent.web.words import COOKIE
-from tests.services.house import House, Template, receive
-from tests.web.site import PORTAL, Browser, Site, enrolled, served
+from tests.services.house import receive
+from tests.web.site import PORTAL, Browser, Site, enrolled
 
 ADDRESS = "anna@example.org"
-
-
-@pytest.fixture
-def site(consenting: Template, tmp_path: Path) -> Iterator[Site]:
-    with House.copied(consenting, tmp_path / "home") as house, served(house) as found:
-        house.follow()
-        yield found
 
 
 @pytest.fixture
