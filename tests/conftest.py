@@ -42,6 +42,13 @@ ON_BOTH = {
 """The suites that run on both databases every time."""
 
 
+def pytest_collection_finish() -> None:
+    """Test modules import what raises the limit (`consent.domain.nesting`): no test is to rest on which did."""
+    from consent.domain.nesting import limit_nesting
+
+    limit_nesting()
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Where CONSENTRY_REQUIRE_ALL is set, a test that was skipped has failed."""

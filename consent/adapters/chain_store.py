@@ -25,7 +25,10 @@ from eth.db.backends.base import BaseDB
 from consent.adapters.deployments import CONTRACTS, Deployed, Deployment
 from consent.domain.errors import LedgerError, LedgerLockedError, LedgerMismatchError, LedgerUnavailableError
 from consent.domain.hashing import HASH_BYTES, keccak
+from consent.domain.nesting import limit_nesting
 from vault.files import append_private
+
+limit_nesting()
 
 _APPLICATION: Final = int.from_bytes(b"Cns1")
 _BUSY_SECONDS: Final = 10.0

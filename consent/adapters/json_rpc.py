@@ -5,7 +5,6 @@ replaced by other blocks between two questions; whoever asks several compares bl
 to a proof-of-authority network's `Web3` its owner adds web3's `ExtraDataToPOAMiddleware`.
 """
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -23,11 +22,11 @@ from web3.types import BlockIdentifier, LogReceipt, TxParams, Wei
 
 from consent.adapters.contract_calls import NO_REASON, TRANSACTION_GAS, UNKNOWN_ANSWER, Log
 from consent.domain.errors import LedgerMismatchError, LedgerRejectedError, LedgerUnavailableError
+from consent.domain.nesting import limit_nesting
 from consent.domain.typed_data import Address
 from consent.ports import Fate, Head, Mined, Outcome
 
-# py-evm, which eth-tester brings, raises it to 100,000: then JSON nested that deep would end this process.
-sys.setrecursionlimit(1000)
+limit_nesting()
 
 _LOG_BLOCKS: Final = 1000
 """Blocks asked of in one eth_getLogs: Besu's first default limit, the smallest that nodes of one's own come with."""

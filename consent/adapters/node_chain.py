@@ -19,8 +19,11 @@ from consent.adapters.json_rpc import Node
 from consent.adapters.registries import PATIENCE_SECONDS, Registries
 from consent.domain.errors import LedgerMismatchError, LedgerRejectedError, LedgerUnavailableError
 from consent.domain.hashing import keccak
+from consent.domain.nesting import limit_nesting
 from consent.domain.typed_data import Address
 from consent.ports import Fate, Head, Role
+
+limit_nesting()
 
 REQUEST_SECONDS: Final = 10.0
 """How long a node may take to answer before it counts as unavailable."""

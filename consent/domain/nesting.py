@@ -1,7 +1,8 @@
-"""How deep a program may nest: py_ecc and py-evm raise Python's own limit to 100,000 as they are imported.
+"""How deep a program may nest: py_ecc, py-evm and eth-account raise Python's own limit to 100,000 on their import.
 
 At that depth `json.loads` of a stranger's brackets runs over the end of the stack and takes the process with it, where
-at Python's own limit it raises `RecursionError`. Whoever imports one of them calls `limit_nesting` behind its imports.
+at Python's own limit it raises `RecursionError`. Whoever imports one of them, or web3 or eth-tester, which do, calls
+`limit_nesting` behind its imports.
 """
 
 import sys
