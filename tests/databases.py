@@ -90,6 +90,24 @@ def migrated(history: migrations.History) -> str:
     return url
 
 
+@cache
+def migrated_file(history: migrations.History, by: Callable[[Path], Engine] = open_records) -> Path:
+    """Return an empty SQLite file with the newest schema, to make copies of; `by` opens it."""
+    folder = Path(tempfile.mkdtemp(prefix="consentry-"))
+    atexit.register(shutil.rmtree, folder)
+    engine = by(folder / f"{history}.sqlite")
+    migrations.upgrade(engine, history)
+    engine.dispose()
+    return folder / f"{history}.sqlite"
+
+
+def new_records(kind: Kind, folder: Path) -> str | Path:
+    """Make an empty records database with the newest schema; return where it is."""
+    if kind == "postgresql":
+        return fresh_database(migrated("records"))
+    return Path(shutil.copy(migrated_file("records"), folder))
+
+
 def opened(url: str, by: Callable[[str], Engine] = open_records) -> Engine:
     """Return this process's engine for a PostgreSQL URL; it is closed at the end of the test."""
     engine = _opened.get((os.getpid(), url))

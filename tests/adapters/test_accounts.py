@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-import migrations
 from consent.adapters.sql import SqlStore, open_records
 from consent.adapters.sql.account_tables import (
     contacts,
@@ -22,7 +21,7 @@ from consent.adapters.sql.row_macs import RowMacs
 from consent.domain.errors import RecordsUnavailableError
 from consent.domain.terms import SubjectId
 from consent.ports import Invitation, Passkey, StoredSession, StoredSlot, StoredTicket
-from tests.databases import KINDS, fresh_database
+from tests.databases import KINDS, new_records
 
 ANN, BEN = SubjectId("a" * 32), SubjectId("b" * 32)
 NOW = 1_800_000_000
@@ -31,9 +30,7 @@ NOW = 1_800_000_000
 @pytest.fixture(params=KINDS)
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SqlStore]:
     """An empty records database, as the migrations make it."""
-    place = fresh_database() if request.param == "postgresql" else tmp_path / "records.sqlite"
-    engine = open_records(place)
-    migrations.upgrade(engine, "records")
+    engine = open_records(new_records(request.param, tmp_path))
     yield SqlStore(engine, RowMacs(bytes(32)))
     engine.dispose()
 

@@ -7,14 +7,13 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
-import migrations
 from consent.adapters.sql import SqlStore, open_records
 from consent.domain.entry import Action, Entry
 from consent.domain.terms import SubjectId
 from consent.ports import EVERYTHING, Sieve
 from consent.services.portal.activity import SIEVES, Shown
 from consent.services.telling import RECEIPTED
-from tests.databases import KINDS, fresh_database
+from tests.databases import KINDS, new_records
 
 ANN, BEN, NOBODY = SubjectId("a" * 32), SubjectId("b" * 32), SubjectId("c" * 32)
 
@@ -22,8 +21,7 @@ ANN, BEN, NOBODY = SubjectId("a" * 32), SubjectId("b" * 32), SubjectId("c" * 32)
 @pytest.fixture(params=KINDS)
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SqlStore]:
     """A records database with a short log."""
-    engine = open_records(fresh_database() if request.param == "postgresql" else tmp_path / "records.sqlite")
-    migrations.upgrade(engine, "records")
+    engine = open_records(new_records(request.param, tmp_path))
     opened = SqlStore(engine)
     with opened.begin() as unit:
         unit.log.append([entry.placed(index) for index, entry in enumerate(ENTRIES)])

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-import migrations
 from consent.adapters.sql import SqlStore, open_records
 from consent.adapters.sql.row_macs import RowMacs
 from consent.domain.terms import SubjectId
 from consent.ports import Invitation, Passkey, StoredSession, StoredTicket
+from tests.databases import new_records
 
 OWN, OTHER = SubjectId("a" * 32), SubjectId("b" * 32)
 DIGEST = b"\x01" * 32
@@ -36,8 +36,7 @@ CHANGES = [
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[SqlStore]:
-    engine = open_records(tmp_path / "records.sqlite")
-    migrations.upgrade(engine, "records")
+    engine = open_records(new_records("sqlite", tmp_path))
     store = SqlStore(engine, KEY)
     with store.begin() as unit:
         unit.sessions.put(StoredSession(DIGEST, "visitor", OWN, 1, 2))

@@ -26,7 +26,7 @@ from consent.ports import (
     ProjectionHead,
     StoredConsent,
 )
-from tests.databases import KINDS, fresh_database
+from tests.databases import KINDS, new_records
 from tests.services.house import STUDY
 from vault.sql import open_postgresql
 
@@ -37,9 +37,7 @@ BEN = Patient(SubjectId("b" * 32), Address(b"\x09" * 20))
 @pytest.fixture(params=KINDS)
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SqlStore]:
     """An empty records database, as the migrations make it."""
-    place = fresh_database() if request.param == "postgresql" else tmp_path / "records.sqlite"
-    engine = open_records(place)
-    migrations.upgrade(engine, "records")
+    engine = open_records(new_records(request.param, tmp_path))
     yield SqlStore(engine)
     engine.dispose()
 

@@ -8,8 +8,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine, create_engine
 
-import migrations
-from tests.databases import Kind, copy_databases, give_databases, keys_engine, records_engine
+from tests.databases import Kind, copy_databases, give_databases, keys_engine, migrated_file, records_engine
 from vault import (
     Access,
     Admission,
@@ -54,6 +53,10 @@ def open_gate(*subjects: str) -> ListedGate:
     return ListedGate(dict.fromkeys(subjects, admitted(LAB, DRUGS)))
 
 
+def _plain(path: Path) -> Engine:
+    return create_engine(f"sqlite:///{path}")
+
+
 @dataclass(frozen=True)
 class Home:
     """Where one vault lies; opening it again is what a new start of the program does."""
@@ -67,9 +70,9 @@ class Home:
         home = cls(folder, tenant)
         folder.mkdir(exist_ok=True)
         give_databases(folder, kind)
-        if kind == "sqlite":  # PostgreSQL's are copies of migrated ones, which is faster
-            migrations.upgrade(home.records(), "records")
-            migrations.upgrade(home.keys(), "keys")
+        if kind == "sqlite":
+            shutil.copy(migrated_file("records", _plain), folder)
+            shutil.copy(migrated_file("keys", open_keys), folder)
         KeyTree.create(home.keys(), PassphraseFile.create(home.root, PASSPHRASE, CHEAP), home.replicas, tenant)
         return home
 
@@ -85,7 +88,7 @@ class Home:
 
     def records(self) -> Engine:
         """Open the records database."""
-        return records_engine(self.folder) or create_engine(f"sqlite:///{self.folder / 'records.sqlite'}")
+        return records_engine(self.folder) or _plain(self.folder / "records.sqlite")
 
     def keys(self) -> Engine:
         """Open the keys database."""
