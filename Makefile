@@ -18,7 +18,7 @@ help:            ## say what each target does
 demo: $(READY)   ## the whole story once, on 9,105 real patients (about 90 s); ends at var/demo/report.html
 	@$(BIN)/consentry demo
 
-test: $(NPM_READY) $(SCRIPT_READY) ## every test, a few kills and mutants each (about a quarter of an hour on two cores)
+test: $(NPM_READY) $(SCRIPT_READY) ## every test, a few kills and mutants each (15 to 20 minutes on two cores)
 	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m 'not soak'
 
 soak: $(NPM_READY) $(SCRIPT_READY) ## the same tests with the full counts
