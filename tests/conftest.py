@@ -65,7 +65,7 @@ def _passphrases() -> Iterator[None]:
 
     cheap = (Cost(iterations=1, lanes=1, memory_kib=8),)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(PassphraseFile.create.__func__, "__defaults__", cheap)  # type: ignore[attr-defined]
+        patch.setattr(PassphraseFile.create.__func__, "__defaults__", cheap)  # type: ignore[attr-defined]  # a class method
         yield
 
 
