@@ -38,6 +38,8 @@ class Action(StrEnum):
     COUNT = "count"
     REVIEW = "review"
     REPORT = "report"
+    CLIENT = "client"
+    STAFF = "staff"
 
 
 PERMIT = "PERMIT"
@@ -50,7 +52,7 @@ class Entry:
 
     Attributes:
         time: Unix seconds.
-        actor: who did it: `operator`, `patient`, `treating:<name>` or `study:<id>`.
+        actor: who did it: `operator`, `auditor`, `patient`, `treating:<name>` or `study:<id>`.
         action: what it is about.
         verdict: `PERMIT`, the name of a refusal's `Reason`, or a state such as `FINAL`.
         subject: whom it concerns, if one person.

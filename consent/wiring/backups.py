@@ -22,6 +22,7 @@ from consent.adapters.log_archive import LogArchiveFile
 from consent.adapters.signing import verifies
 from consent.adapters.sql import SqlStore, metadata, open_records
 from consent.adapters.sql.account_tables import sessions, tickets
+from consent.adapters.sql.api_tables import api_tokens, assertions, idempotent
 from consent.adapters.sql.copies import BackupError, back_up, copy_rows
 from consent.domain.errors import LedgerError
 from consent.domain.identity import Identity
@@ -38,8 +39,8 @@ from vault.sql import sqlite_path
 from vault.tables import records_metadata
 
 RECORDS_TABLES: Final = (*records_metadata.sorted_tables, *metadata.sorted_tables)
-SHORT_LIVED: Final = (sessions, tickets)
-"""Who is signed in at this moment, and what they are choosing: nobody needs it back, so no backup has it."""
+SHORT_LIVED: Final = (sessions, tickets, api_tokens, assertions, idempotent)
+"""Who is signed in at this moment, what they are choosing, what they were just told: no backup has it."""
 KEPT_TABLES: Final = tuple(table for table in RECORDS_TABLES if table not in SHORT_LIVED)
 
 
