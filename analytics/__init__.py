@@ -10,6 +10,7 @@
 | --- | --- |
 | `dictionary`, `features`, `fhir`, `units` | how resources become a row |
 | `cohort` | who is looked at, and from which day on |
+| `cohort_table`, `cohort_columns` | the same of many people at once, from arrays |
 | `synthetic` | invented people, to write a study before anybody is counted |
 | `rows` | rows, their canonical bytes and hashes |
 | `parameters`, `training` | fit, predict, explain |

@@ -30,7 +30,7 @@ from analytics.cohort_english import described
 from analytics.cohort_leaf import Leaf
 from analytics.cohort_reading import EVERYBODY, Tree, read_query
 from analytics.errors import RowsError
-from analytics.fhir import Records
+from analytics.fhir import MISSHAPEN, Records
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ class CohortQuery:
         try:
             index = self._index(records)
             return index if index is not None and _holds(self.where, records, index) else None
-        except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
+        except MISSHAPEN as error:
             raise RowsError("a resource is not FHIR R4: import this person's records again") from error
 
     def _index(self, records: Records) -> date | None:

@@ -31,7 +31,7 @@ CATEGORY: Final[Mapping[Kind, str]] = {
 }
 """The kind of record that a leaf looks into unless it names another."""
 
-_TYPES: Final[Mapping[Kind, frozenset[str]]] = {
+TYPES: Final[Mapping[Kind, frozenset[str]]] = {
     Kind.CONDITION: frozenset({"Condition"}),
     Kind.MEDICATION: frozenset(
         {"MedicationRequest", "MedicationStatement", "MedicationAdministration", "MedicationDispense"}
@@ -41,6 +41,7 @@ _TYPES: Final[Mapping[Kind, frozenset[str]]] = {
     Kind.AGE: frozenset({"Patient"}),
     Kind.GENDER: frozenset({"Patient"}),
 }
+"""The resource types that say what a leaf asks about."""
 ABOUT_PEOPLE: Final = frozenset({Kind.AGE, Kind.GENDER})
 """What a Patient resource says, which has no day."""
 
@@ -83,7 +84,7 @@ class Leaf:
     def days(self, resources: Sequence[Resource]) -> Iterator[date]:
         """Yield the days of the resources that are asked for, in no order; what has no day is not there."""
         for resource in resources:
-            if resource["resourceType"] in _TYPES[self.kind] and is_usable(resource) and self._matches(resource):
+            if resource["resourceType"] in TYPES[self.kind] and is_usable(resource) and self._matches(resource):
                 day = resource_date(resource)
                 if day is not None:
                     yield day

@@ -21,7 +21,8 @@ LONGEST_TEXT: Final = 200
 LARGEST_DOCUMENT: Final = 1_000_000
 _FARTHEST_DAY: Final = -200 * 366
 _LARGEST: Final = 1e15
-_GENDERS: Final = frozenset({"male", "female", "other", "unknown"})
+GENDERS: Final = frozenset({"male", "female", "other", "unknown"})
+"""FHIR's administrative genders."""
 _PAIR: Final = 2
 
 
@@ -220,9 +221,9 @@ def _demographics(place: _Place, _word: str) -> Leaf:
         place.keys({"age"}, {"category"})
         return Leaf(Kind.AGE, _category(place, Kind.AGE), bounds=place.at("age").bounds())
     place.keys({"gender"}, {"category"})
-    genders = place.at("gender").texts(len(_GENDERS))
-    if not set(genders) <= _GENDERS:
-        raise place.at("gender").refuse(f"must be some of {', '.join(sorted(_GENDERS))}")
+    genders = place.at("gender").texts(len(GENDERS))
+    if not set(genders) <= GENDERS:
+        raise place.at("gender").refuse(f"must be some of {', '.join(sorted(GENDERS))}")
     return Leaf(Kind.GENDER, _category(place, Kind.GENDER), codes=genders)
 
 

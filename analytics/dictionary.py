@@ -40,7 +40,7 @@ from datetime import date
 from analytics.declarations import declared_feature, declared_outcome, toml_table
 from analytics.errors import DictionaryError, RowsError
 from analytics.features import Feature, Outcome, Reading
-from analytics.fhir import Records, Resource, codings, concept_of
+from analytics.fhir import MISSHAPEN, Records, Resource, codings, concept_of
 from analytics.rows import Row
 
 _Selector = tuple[str, str | None, str | None]
@@ -126,7 +126,7 @@ class Dictionary:
         """
         try:
             return self._row({category: records.get(category, ()) for category in permitted}, self.day(index))
-        except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
+        except MISSHAPEN as error:
             raise RowsError("a resource is not FHIR R4: import this person's records again") from error
 
     def features_of(
@@ -136,7 +136,7 @@ class Dictionary:
         index, categories = self.day(index), permitted & {feature.category for feature in self.features}
         try:
             values = self._values({category: records.get(category, ()) for category in categories}, index)
-        except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
+        except MISSHAPEN as error:
             raise RowsError("a resource is not FHIR R4: import this person's records again") from error
         return values[: len(self.features)]
 

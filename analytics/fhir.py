@@ -1,7 +1,7 @@
 """What the dictionary reads from FHIR R4 resources, given as parsed JSON.
 
-Resources come validated. Should one be misshapen all the same, the readers raise `AttributeError`, `KeyError`,
-`TypeError` or `ValueError`, which `Dictionary.row` translates.
+Resources come validated. Should one be misshapen all the same, the readers raise one of `MISSHAPEN`, which
+`Dictionary.row` and `CohortQuery.index_of` translate.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,6 +15,8 @@ Records = Mapping[str, Sequence[Resource]]
 Moment = tuple[date, float]
 """A calendar day as written, and the instant (Unix seconds) that orders resources of one day; 0 without a time."""
 
+MISSHAPEN: Final = (AttributeError, KeyError, TypeError, ValueError, OverflowError)
+"""What the readers raise when a resource is not FHIR R4."""
 UCUM: Final = "http://unitsofmeasure.org"
 
 _DATES: Final = {
@@ -146,8 +148,8 @@ def quantity(resource: Resource) -> tuple[float, str] | None:
     found = resource.get("valueQuantity")
     if not found or found.get("system") != UCUM:
         return None
-    value = _number(found.get("value"))
-    return None if value is None else (value, found["code"])
+    value, unit = _number(found.get("value")), found.get("code")
+    return None if value is None or unit is None else (value, unit)
 
 
 def probability(resource: Resource) -> float | None:
@@ -157,20 +159,25 @@ def probability(resource: Resource) -> float | None:
     return value if value is not None and 0 <= value <= 1 else None
 
 
+def birth_day(patient: Resource) -> date | None:
+    """Return the day that a Patient was born, None unless the birth date names one."""
+    moment = _moment(patient.get("birthDate", ""))
+    return moment and moment[0]
+
+
 def age(patient: Resource, day: date) -> float | None:
     """Return a Patient's age in years of 365.25 days on `day`; None unless the birth date names a day up to then."""
-    moment = _moment(patient.get("birthDate", ""))
-    if moment is None or moment[0] > day:
+    born = birth_day(patient)
+    if born is None or born > day:
         return None
-    return (day - moment[0]).days / 365.25
+    return (day - born).days / 365.25
 
 
 def completed_years(patient: Resource, day: date) -> int | None:
     """Return how many birthdays a Patient has had by `day`, that of 29 February else on 1 March; None as for `age`."""
-    moment = _moment(patient.get("birthDate", ""))
-    if moment is None or moment[0] > day:
+    born = birth_day(patient)
+    if born is None or born > day:
         return None
-    born = moment[0]
     return day.year - born.year - ((day.month, day.day) < (born.month, born.day))
 
 

@@ -42,10 +42,15 @@ def convert(value: float, unit: str, wanted: str, code: str) -> float | None:
         wanted: UCUM code of the feature.
         code: LOINC code of what was measured; between moles and grams the substance matters.
     """
+    found = conversion(unit, wanted, code)
+    return None if found is None else value * found[0] + found[1]
+
+
+def conversion(unit: str, wanted: str, code: str) -> tuple[float, float] | None:
+    """Return what `convert` multiplies by and then adds, for many values at once; None when there is no conversion."""
     if unit == wanted:
-        return value
-    factor, offset = _LINEAR.get((unit, wanted)) or _of_substance(unit, wanted, code) or (None, 0.0)
-    return None if factor is None else value * factor + offset
+        return 1.0, 0.0
+    return _LINEAR.get((unit, wanted)) or _of_substance(unit, wanted, code)
 
 
 def _of_substance(unit: str, wanted: str, code: str) -> tuple[float, float] | None:

@@ -59,6 +59,9 @@ REFUSALS = [
     ("[outcome]", "[result]", r"dictionary: outcome is missing"),
     ("[[comparison]]", "[comparison]", r"dictionary: comparison must be written as \[\[comparison\]\]"),
     ('name = "test"', "name = test", r"the dictionary is not TOML"),
+    ("horizon_days = 180", f"horizon_days = 1{'0' * 5000}", r"the dictionary is not TOML"),
+    ("horizon_days = 180", f"{'a.' * 20_000}a = 1", r"dictionary: a line has more than 200 dots"),
+    ("[outcome]", f"[{'a.' * 20_000}a]", r"dictionary: a line has more than 200 dots"),
 ]
 
 

@@ -94,6 +94,7 @@ def test_units_are_converted_or_the_value_is_missing(unit: str, value: float, ex
         {"effectiveDateTime": None},
         {"effectiveDateTime": None, "effectivePeriod": {"start": INDEX}},
         {"valueQuantity": {"value": 1, "unit": "mg/dL"}},
+        {"valueQuantity": {"value": 1, "unit": "mg/dL", "system": "http://unitsofmeasure.org"}},
         {"valueQuantity": {"value": 1e39, "system": "http://unitsofmeasure.org", "code": "mg/dL"}},
         {"valueQuantity": None},
     ],
