@@ -1,6 +1,7 @@
 """From the tables of a dictionary's file to features and an outcome; each rule that one table shows is checked here."""
 
 import tomllib
+from typing import Final
 
 from analytics.errors import DictionaryError
 from analytics.features import CATEGORIES, COUNTING, KINDS, Feature, Kind, Outcome, Reducer
@@ -8,12 +9,17 @@ from analytics.rows import are_names
 from analytics.tables import Table
 from analytics.units import UNITS
 
+MOST_DOTS: Final = 200
+"""In a line: reading a key takes time that grows with the square of its parts, and no key here has any."""
+
 
 def toml_table(text: str) -> Table:
     """Read the whole file as one table."""
+    if any(line.count(".") > MOST_DOTS for line in text.split("\n")):
+        raise DictionaryError(f"dictionary: a line has more than {MOST_DOTS} dots: break it")
     try:
         return Table(tomllib.loads(text), "dictionary")
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # also a number of thousands of digits
         raise DictionaryError(f"the dictionary is not TOML: {error}") from error
 
 

@@ -37,7 +37,7 @@ def figures(card: Card) -> dict[str, bytes]:
     """Return the figures by file name, each as SVG and as PNG."""
     found = {}
     for name, drawing in _drawings(card):
-        found[f"{name}.svg"] = svg(drawing).replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1).encode()
+        found[f"{name}.svg"] = svg(drawing).encode()
         found[f"{name}.png"] = png(drawing)
     return found
 
