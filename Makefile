@@ -7,10 +7,11 @@ BIN := .venv/bin
 READY := .venv/.ready
 NPM_READY := node_modules/.ready
 SCRIPT_READY := consent/web/static/built/.ready
+SANDBOX_PORT ?= 8000
 export PYTHONDONTWRITEBYTECODE = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test soak check bench serve script words format lock clean
+.PHONY: help demo sandbox test soak check bench serve script words format lock clean
 
 help:            ## say what each target does
 	@grep -E '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 16
@@ -18,7 +19,11 @@ help:            ## say what each target does
 demo: $(READY)   ## the whole story once, on 9,105 real patients (about 90 s); ends at var/demo/report.html
 	@$(BIN)/consentry demo
 
-test: $(NPM_READY) $(SCRIPT_READY) ## every test, a few kills and mutants each (15 to 20 minutes on two cores)
+sandbox: $(READY) ## invented people and a study to ask about, served with its API; ends with Ctrl-C
+	@test -e var/sandbox/clinician.json || $(BIN)/consentry sandbox var/sandbox --port $(SANDBOX_PORT)
+	@$(BIN)/consentry serve var/sandbox --port $(SANDBOX_PORT)
+
+test: $(NPM_READY) $(SCRIPT_READY) ## every test, a few kills and mutants each (20 to 30 minutes on two cores)
 	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m 'not soak'
 
 soak: $(NPM_READY) $(SCRIPT_READY) ## the same tests with the full counts
