@@ -21,6 +21,7 @@
 | `CONSENTRY_CONFIRMATIONS` | after how many blocks one is final there; unset, what the node itself calls finalized |
 | `CONSENTRY_PORTAL` | the portal's origin, `https://host[:port]`; unset, `http://localhost` at the web's port |
 | `CONSENTRY_SIGNING` | where patients sign, on a host of its own; unset, `http://sign.localhost` at the web's port |
+| `CONSENTRY_API` | where programs and staff ask, on a host of its own; unset, `http://api.localhost` at the next port |
 | `CONSENTRY_TELEPHONE` | the number that every page of the portal shows; an `https` portal must have one |
 | `CONSENTRY_SMTP` | the mail server, `smtp://user:password@host:port` or `smtps://…`; unset, letters lie in HOME/mail |
 | `CONSENTRY_MAIL_FROM` | the address from which the installation writes |
@@ -31,6 +32,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import combinations, product
 from pathlib import Path
 from typing import Final, Self
 
@@ -126,6 +128,7 @@ class WebSettings:
         smtp: the mail server's URL, which may hold a password and is never repeated; empty: letters lie in a folder.
         mail_from: from whom letters come.
         proxies: how many reverse proxies add to X-Forwarded-For.
+        api: the origin of researchers' programs and of the staff's pages, on a host of its own.
     """
 
     portal: str
@@ -134,6 +137,7 @@ class WebSettings:
     smtp: str = field(default="", repr=False)
     mail_from: str = ""
     proxies: int = 0
+    api: str = "http://api.localhost:8001"
 
     @classmethod
     def read(cls, port: int = 8000, environment: Mapping[str, str] = os.environ) -> Self:
@@ -145,6 +149,7 @@ class WebSettings:
             smtp=_smtp(environment),
             mail_from=_mail_from(environment),
             proxies=_whole(environment, "CONSENTRY_PROXIES", 0, 10),
+            api=_origin(environment, "CONSENTRY_API", f"http://api.localhost:{port + 1}"),
         )
         settings._require_apart()
         if settings.portal.startswith("https:") and not settings.telephone:
@@ -161,14 +166,22 @@ class WebSettings:
         """The host on which patients sign: the passkeys' rpId (WebAuthn, section 5.1.2)."""
         return _host(self.signing)
 
+    @property
+    def api_host(self) -> str:
+        """The host of the API, and the rpId of the staff's passkeys."""
+        return _host(self.api)
+
     def _require_apart(self) -> None:
-        if self.portal_host == self.signing_host:
-            raise SettingsError("CONSENTRY_PORTAL and CONSENTRY_SIGNING are one host: name two, so that scripts differ")
-        if self.portal_host.endswith(f".{self.signing_host}"):
-            # A page may use the passkeys of any domain above its own: the portal's would be those of signing.
-            raise SettingsError("CONSENTRY_SIGNING is a domain above CONSENTRY_PORTAL: name one beside or below it")
-        if self.portal.split(":")[0] != self.signing.split(":")[0]:
-            raise SettingsError("CONSENTRY_PORTAL and CONSENTRY_SIGNING are both https, or both http in development")
+        named = {"CONSENTRY_PORTAL": self.portal, "CONSENTRY_SIGNING": self.signing, "CONSENTRY_API": self.api}
+        for (first, one), (second, other) in combinations(named.items(), 2):
+            if _host(one) == _host(other):
+                raise SettingsError(f"{first} and {second} are one host: name two, so that scripts differ")
+            if one.split(":")[0] != other.split(":")[0]:
+                raise SettingsError(f"{first} and {second} are both https, or both http in development")
+        for above, below in product(("CONSENTRY_SIGNING", "CONSENTRY_API"), named):
+            if _host(named[below]).endswith(f".{_host(named[above])}"):
+                # A page may use the passkeys of any domain above its own: those of patients and staff have theirs.
+                raise SettingsError(f"{above} is a domain above {below}: name one beside or below it")
 
 
 def max_staleness(environment: Mapping[str, str] = os.environ) -> int:

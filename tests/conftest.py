@@ -38,6 +38,7 @@ ON_BOTH = {
     "test_rows_of_before",
     "test_stopping",
     "test_stopping_at_the_portal",
+    "test_tokens",
 }
 """The suites that run on both databases every time."""
 
@@ -55,7 +56,19 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
     report = yield
     if report.skipped and not hasattr(report, "wasxfail") and os.environ.get("CONSENTRY_REQUIRE_ALL"):
         report.outcome, report.longrepr = "failed", f"CONSENTRY_REQUIRE_ALL is set: {report.longreprtext}"
+    if report.when == "call" and report.passed and _tells(report):
+        report.outcome, report.longrepr = "failed", "this test printed or logged what stands in every record"
     return report
+
+
+def _tells(report: pytest.TestReport) -> bool:
+    """Say whether a canary is in what a test printed or logged on its way: it stands in every record."""
+    said = "".join(content for _, content in report.sections)
+    if not said:
+        return False
+    from tests.canaries import found_in
+
+    return bool(found_in(said))
 
 
 @pytest.fixture(scope="session", autouse=True)

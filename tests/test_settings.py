@@ -8,6 +8,7 @@ from consent.settings import SettingsError, WebSettings
 SERVED = {
     "CONSENTRY_PORTAL": "https://portal.hospital.example",
     "CONSENTRY_SIGNING": "https://sign.hospital.example",
+    "CONSENTRY_API": "https://api.hospital.example",
     "CONSENTRY_TELEPHONE": "+1 555 010 0199",
 }
 
@@ -16,6 +17,7 @@ def test_without_settings_the_portal_is_on_this_machine_and_signing_beside_it() 
     settings = WebSettings.read(8123, {})
     assert (settings.portal, settings.signing) == ("http://localhost:8123", "http://sign.localhost:8123")
     assert (settings.portal_host, settings.signing_host) == ("localhost", "sign.localhost")
+    assert (settings.api, settings.api_host) == ("http://api.localhost:8124", "api.localhost")
     assert (settings.telephone, settings.smtp, settings.mail_from, settings.proxies) == ("", "", "", 0)
 
 
@@ -45,7 +47,7 @@ def test_an_origin_is_kept_as_browsers_write_it(written: str, origin: str) -> No
     assert WebSettings.read(8000, SERVED | {"CONSENTRY_PORTAL": written}).portal == origin
 
 
-@pytest.mark.parametrize("name", ["CONSENTRY_PORTAL", "CONSENTRY_SIGNING"])
+@pytest.mark.parametrize("name", ["CONSENTRY_PORTAL", "CONSENTRY_SIGNING", "CONSENTRY_API"])
 @pytest.mark.parametrize(
     "origin",
     [
@@ -87,6 +89,26 @@ def test_an_origin_that_is_none_is_refused_by_name(name: str, origin: str) -> No
 def test_signing_is_on_a_host_that_the_portal_cannot_speak_for(signing: str, told: str) -> None:
     with pytest.raises(SettingsError, match=told):
         WebSettings.read(8000, SERVED | {"CONSENTRY_SIGNING": signing})
+
+
+@pytest.mark.parametrize(
+    ("api", "told"),
+    [
+        ("https://portal.hospital.example", "one host"),
+        ("https://sign.hospital.example:8443", "one host"),
+        ("https://hospital.example", "CONSENTRY_API is a domain above CONSENTRY_PORTAL"),
+        ("https://api.sign.hospital.example", "CONSENTRY_SIGNING is a domain above CONSENTRY_API"),
+        ("http://api.localhost:8001", "CONSENTRY_PORTAL and CONSENTRY_API are both https"),
+    ],
+)
+def test_the_api_is_on_a_host_whose_pages_can_use_no_other_passkeys(api: str, told: str) -> None:
+    with pytest.raises(SettingsError, match=told):
+        WebSettings.read(8000, SERVED | {"CONSENTRY_API": api})
+
+
+def test_the_api_may_lie_below_the_portal() -> None:
+    below = {"CONSENTRY_API": "https://api.portal.hospital.example"}
+    assert WebSettings.read(8000, SERVED | below).api_host == "api.portal.hospital.example"
 
 
 @pytest.mark.parametrize("number", ["", "  ", "call us", "+1\n2", "12", "<b>1234</b>"])

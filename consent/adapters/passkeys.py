@@ -18,24 +18,25 @@ from consent.ports import CheckedPasskey, InvalidPasskeyError
 
 NAME: Final = "Consentry"
 USER_NAME: Final = "My health records"
-"""What a phone shows beside the passkey; it names nobody."""
+"""What a phone shows beside a patient's passkey; it names nobody."""
 _REFUSAL: Final = "your key's answer does not hold: try once more, or use your recovery code"
 
 
 @dataclass(frozen=True, slots=True)
 class WebAuthn:
-    """`Passkeys` of one relying party: its host, and the one origin that may ask."""
+    """`Passkeys` of one relying party: its host, the one origin that may ask, and what a device shows beside a key."""
 
     host: str
     origin: str
+    user_name: str = USER_NAME
 
     def creation(self, challenge: bytes, user: bytes, known: Sequence[bytes] = ()) -> dict[str, Any]:
         """Return the options of a new passkey, which no device with a known one makes."""
         options = webauthn.generate_registration_options(
             rp_id=self.host,
             rp_name=NAME,
-            user_name=USER_NAME,
-            user_display_name=USER_NAME,
+            user_name=self.user_name,
+            user_display_name=self.user_name,
             user_id=user,
             challenge=challenge,
             exclude_credentials=[PublicKeyCredentialDescriptor(id=credential) for credential in known],

@@ -18,8 +18,10 @@ from consent.domain.terms import Category, Operation, StudyReference, Window
 TEMPLATE: Final = f'''\
 # A study, as patients will read it. Fill it in, then see what they will read:
 #     consentry study show FILE
-# and when the ethics committee agrees, register it. It cannot be changed after that:
-#     consentry study approve HOME FILE --ethics "EC 2026/1"
+# and hand it in, where an operator is to decide on it:
+#     consentry study draft FILE
+# or, if you are the operator and the ethics committee agrees, register it:
+#     consentry local study approve HOME FILE --ethics "EC 2026/1"
 
 id = ""                   # for programs and for good: lower-case letters, digits and hyphens
 title = ""                # one line of at most 200 characters
@@ -50,6 +52,7 @@ ancestry = false          # where people's families come from
 methods = false           # to build new research methods
 general_use = false       # any research at all
 for_profit = false        # whether anybody earns money by it
+other = []                # what no rule decides, in DUO's letters, such as "COL": a person must, and says why
 
 [window]                  # which days of records; leave an end out where all days count
 # start = 2015-01-01

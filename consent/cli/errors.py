@@ -8,6 +8,13 @@ from typing import Final
 USAGE, SIGN_IN, REFUSED, NOT_FOUND, NOT_VERIFIED, BROKEN = 2, 3, 4, 5, 6, 7
 
 EXIT_CODES: Final = {
+    "NotSignedInError": SIGN_IN,
+    "UsageError": USAGE,
+    "SignInError": SIGN_IN,
+    "RefusedError": REFUSED,
+    "NotFoundError": NOT_FOUND,
+    "NotVerifiedError": NOT_VERIFIED,
+    "ServerError": BROKEN,
     "OccupiedError": BROKEN,
     "InstallationError": NOT_FOUND,
     "OutboxNotEmptyError": REFUSED,
@@ -17,6 +24,9 @@ EXIT_CODES: Final = {
     "PreferenceError": REFUSED,
     "EnrolmentError": REFUSED,
     "CountRefusedError": REFUSED,
+    "BudgetSpentError": REFUSED,
+    "CategoryNotAskedError": REFUSED,
+    "SnapshotNotReadyError": BROKEN,
     "ReleaseUnknownError": REFUSED,
     "ReviewError": REFUSED,
     "UnknownReportError": NOT_FOUND,
@@ -71,6 +81,20 @@ EXIT_CODES: Final = {
     "UnknownJobError": NOT_FOUND,
     "TrainingJobError": USAGE,
     "JobError": REFUSED,
+    "ClientError": USAGE,
+    "UnknownClientError": NOT_FOUND,
+    "InvalidClientKeyError": USAGE,
+    "StaffError": USAGE,
+    "UnknownStaffError": NOT_FOUND,
+    "StaffSignInError": SIGN_IN,
+    "TokenInvalidError": SIGN_IN,
+    "TokenExpiredError": SIGN_IN,
+    "TokenRefusedError": REFUSED,
+    "InvalidAssertionError": SIGN_IN,
+    "UnknownStudyError": NOT_FOUND,
+    "UnknownRequestError": NOT_FOUND,
+    "StudyNotRecruitingError": REFUSED,
+    "AnswersUnknownError": REFUSED,
 }
 """By class name, so that nothing heavy is imported to print a message; a class's bases count too."""
 ROOTS: Final = {"ConsentError", "VaultError", "AnalyticsError", "ArtifactError", "MigrationError"}

@@ -52,7 +52,7 @@ class Entry:
 
     Attributes:
         time: Unix seconds.
-        actor: who did it: `operator`, `auditor`, `patient`, `treating:<name>` or `study:<id>`.
+        actor: who did it: `operator`, `auditor`, `patient`, `treating:<name>`, `study:<id>` or `researcher:<client>`.
         action: what it is about.
         verdict: `PERMIT`, the name of a refusal's `Reason`, or a state such as `FINAL`.
         subject: whom it concerns, if one person.
@@ -60,7 +60,8 @@ class Entry:
         operation: which operation, for an access.
         categories: which categories were opened, sorted.
         consent: the random id of the consent that it rests on or changes.
-        facts: hashes, counts and public addresses that belong to the action; never contents, secrets or names.
+        facts: hashes, counts, public addresses and operators' reasons that belong to the action; never what records
+            hold, secrets or people's names.
         private: HMAC-SHA256 of what must not stand here, hex, or empty.
     """
 

@@ -1,7 +1,8 @@
 """A study as the operator registers it: what it asks for, and what nobody may ask for."""
 
 import re
-from collections.abc import Mapping
+import unicodedata
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, Final
@@ -18,11 +19,23 @@ class InvalidStudyError(ConsentError):
 
 
 class StudyRefusedError(InvalidStudyError):
-    """Nobody may have this studied here, or a study has its id already; the message says which."""
+    """Nobody may have this studied here, or not in this way; the message says what is in the way."""
+
+
+class StudyConflictError(StudyRefusedError):
+    """The id is taken, or what is asked does not fit the study's state; look at the study, and ask for what does."""
 
 
 FORBIDDEN_USES: Final = frozenset({"insurance", "employment", "advertising", "re-identification"})
 """Purposes that cannot be registered, whoever would agree to them."""
+_FORBIDDEN_STEMS: Final = {
+    "insurance": "insurance",
+    "employment": "employment",
+    "advertis": "advertising",
+    "advertiz": "advertising",
+    "reidentif": "re-identification",
+}
+"""What the letters of a forbidden purpose hold, however it is spelt."""
 TEXT_LIMIT: Final = 4000
 """Characters of the plain text: some three pages, which is more than people read."""
 _ETHICS_LIMIT: Final = 200
@@ -80,7 +93,7 @@ class Study:
     translations: tuple[Translation, ...] = ()
 
     def __post_init__(self) -> None:
-        forbidden = FORBIDDEN_USES & {use.strip().lower() for use in self.data_use.other}
+        forbidden = forbidden_uses(self.data_use.other | self.data_use.diseases)
         if forbidden:
             raise StudyRefusedError(f"{min(forbidden)} is no purpose that a study can have here")
         if not self.text.strip() or not self.ethics.strip():
@@ -153,6 +166,19 @@ class Study:
         if study.to_json() != value:
             raise InvalidStudyError("this study holds fields that are not known")
         return study
+
+
+def forbidden_uses(names: Iterable[str]) -> frozenset[str]:
+    """Return which of `FORBIDDEN_USES` are among these names, whatever their case, marks, spaces, prefix or ending.
+
+    A name that only holds one of them is one too: what is refused wrongly can be called by another name.
+    """
+    letters = [_letters(name).replace("unemployment", "") for name in names]
+    return frozenset(use for stem, use in _FORBIDDEN_STEMS.items() if any(stem in each for each in letters))
+
+
+def _letters(name: str) -> str:
+    return "".join(filter(str.isalnum, unicodedata.normalize("NFKD", name).casefold()))
 
 
 def protocol(dictionary: str, cohort: str) -> str:

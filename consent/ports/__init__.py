@@ -1,7 +1,25 @@
 """What the services ask of the world. Each protocol has one suite of tests that every adapter passes."""
 
 from consent.ports.accounts import Accounts, Invitation, Passkey, Sessions, StoredSession, StoredSlot, StoredTicket
+from consent.ports.api import (
+    ApiTokens,
+    Assertion,
+    Assertions,
+    ClientPublicKey,
+    Clients,
+    InvalidAssertionError,
+    InvalidClientKeyError,
+    StaffInvitation,
+    StaffPasskey,
+    StaffRows,
+    StoredClient,
+    StoredClientKey,
+    StoredMembership,
+    StoredStaff,
+    StoredToken,
+)
 from consent.ports.archive import LogArchive
+from consent.ports.drafts import Drafts, DraftState, StoredDraft
 from consent.ports.health import Condition, Conditions
 from consent.ports.jobs import MAX_ATTEMPTS, WORN_OUT, Job, Jobs, JobState, Progress
 from consent.ports.ledger import (
@@ -24,7 +42,7 @@ from consent.ports.ledger import (
     Stops,
     Transaction,
 )
-from consent.ports.log_sieve import EVERYTHING, Sieve
+from consent.ports.log_sieve import EVERYTHING, HOUSE, Sieve
 from consent.ports.notices import Notices, StoredNotice
 from consent.ports.outbox import (
     Errand,
@@ -67,6 +85,7 @@ from consent.ports.wishes import Wishes
 
 __all__ = [
     "EVERYTHING",
+    "HOUSE",
     "MAX_ATTEMPTS",
     "ROLES",
     "WORN_OUT",
@@ -74,15 +93,24 @@ __all__ = [
     "Act",
     "Anchored",
     "Anchoring",
+    "ApiTokens",
+    "Assertion",
+    "Assertions",
     "AuditLog",
     "CheckedPasskey",
+    "ClientPublicKey",
+    "Clients",
     "Condition",
     "Conditions",
     "Consents",
+    "DraftState",
+    "Drafts",
     "Errand",
     "Fate",
     "Grants",
     "Head",
+    "InvalidAssertionError",
+    "InvalidClientKeyError",
     "InvalidPasskeyError",
     "Invitation",
     "Job",
@@ -122,18 +150,27 @@ __all__ = [
     "Sessions",
     "Sieve",
     "Signer",
+    "StaffInvitation",
+    "StaffPasskey",
+    "StaffRows",
     "StatusChange",
     "StopList",
     "Stops",
     "Store",
+    "StoredClient",
+    "StoredClientKey",
     "StoredConsent",
+    "StoredDraft",
+    "StoredMembership",
     "StoredNotice",
     "StoredOpening",
     "StoredRelease",
     "StoredReport",
     "StoredSession",
     "StoredSlot",
+    "StoredStaff",
     "StoredTicket",
+    "StoredToken",
     "Studies",
     "Transaction",
     "Transactions",

@@ -4,6 +4,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from consent.domain.entry import Action
+
+HOUSE: Final = frozenset(
+    {
+        Action.APPROVE, Action.CLIENT, Action.COUNT, Action.EXPORT, Action.KEYS, Action.LEDGER, Action.OPERATOR,
+        Action.RELEASE, Action.RETIRE, Action.REVIEW, Action.STAFF, Action.TRAIN,
+    }
+)  # fmt: skip
+"""Actions that are about the house and nobody's records: few of the log's entries, found without reading the rest."""
+
 
 @dataclass(frozen=True, slots=True)
 class Sieve:

@@ -5,11 +5,14 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from consent.domain.entry import PlacedEntry
+from consent.domain.entry import Action, PlacedEntry
 from consent.domain.study import Study
 from consent.domain.terms import SubjectId
 from consent.domain.typed_data import Address
 from consent.ports.accounts import Accounts, Sessions
+from consent.ports.api import ApiTokens, Clients, StaffRows
+from consent.ports.desk import AnswerRows, CohortRows
+from consent.ports.drafts import Drafts
 from consent.ports.jobs import Jobs
 from consent.ports.log_sieve import EVERYTHING, Sieve
 from consent.ports.notices import Notices
@@ -92,6 +95,9 @@ class AuditLog(Protocol):
 
     def some(self, indices: Collection[int]) -> Mapping[int, PlacedEntry]:
         """Return the entries at these indices, those that are there."""
+
+    def saying(self, actions: Collection[Action]) -> Iterator[PlacedEntry]:
+        """Yield the entries of these actions, in order; those of `HOUSE` without reading the rest."""
 
     def about(self, subject: SubjectId, before: int | None = None, sieve: Sieve = EVERYTHING) -> Iterator[PlacedEntry]:
         """Yield the entries that name a subject and go through the sieve, the newest first.
@@ -284,6 +290,30 @@ class Unit(Protocol):
     @property
     def replacements(self) -> Replacements:
         """New keys that wait."""
+
+    @property
+    def cohorts(self) -> CohortRows:
+        """Cohorts that studies keep."""
+
+    @property
+    def answers(self) -> AnswerRows:
+        """What was answered to requests with a key."""
+
+    @property
+    def clients(self) -> Clients:
+        """Which programs may ask, with which keys and for which studies."""
+
+    @property
+    def api_tokens(self) -> ApiTokens:
+        """What lets a program ask."""
+
+    @property
+    def staff(self) -> StaffRows:
+        """Operators and auditors who sign in."""
+
+    @property
+    def drafts(self) -> Drafts:
+        """Studies that nobody approved yet."""
 
 
 class Store(Protocol):

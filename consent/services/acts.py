@@ -9,12 +9,11 @@ from consent.domain.terms import SubjectId
 from consent.domain.typed_data import Address
 from consent.ports import AuditLog
 from consent.services.key_history import KeyHistory, KeyJudge
+from consent.services.study_acts import StudyActs
 from consent.services.telling import facts_of, said
 
 COUNTED, NOT_COUNTED = "COUNTED", "NOT_COUNTED"
 """Verdicts of a person's preference to be counted; the newest stands, and who said nothing is not counted."""
-CLOSED = "CLOSED"
-"""The verdict of the entry that closes a study, for good."""
 COUNTING = "count"
 """The operation of an access that counts: it rests on the preference to be counted and on no consent."""
 UNDONE = frozenset({"EXPIRED_UNPUBLISHED", "REJECTED_BY_LEDGER"})
@@ -43,8 +42,7 @@ class Acts:
         stops: index of the entry that stopped a consent first.
         counted: subjects who allow being counted.
         ignored: indices of reads that were permitted after a stop or a block, or that counted who did not allow it.
-        approved: SHA-256 of each study's definition, hex, as approved last.
-        closed: studies that were closed.
+        studies: which studies were approved, ask people, and were closed.
         releases: study and number of each release that became active.
     """
 
@@ -63,9 +61,23 @@ class Acts:
     stops: Mapping[str, int]
     counted: frozenset[SubjectId]
     ignored: tuple[int, ...]
-    approved: Mapping[str, str]
-    closed: frozenset[str]
+    studies: StudyActs
     releases: tuple[tuple[str, int], ...]
+
+    @property
+    def approved(self) -> Mapping[str, str]:
+        """SHA-256 of each study's definition, hex, as approved last."""
+        return self.studies.approved
+
+    @property
+    def closed(self) -> frozenset[str]:
+        """Studies that were closed."""
+        return frozenset(self.studies.closed)
+
+    @property
+    def waiting(self) -> frozenset[str]:
+        """Studies that were approved and do not ask anybody yet."""
+        return frozenset(self.studies.waiting)
 
 
 def read_acts(log: AuditLog, *only: Action, judge: KeyJudge | None = None) -> Acts:
@@ -75,19 +87,11 @@ def read_acts(log: AuditLog, *only: Action, judge: KeyJudge | None = None) -> Ac
     Without a `judge` no enrolment key takes the place of another.
     """
     acts = _Reading(judge)
-    begins = tuple(f'{{"action":"{action.value}"'.encode() for action in only)  # RFC 8785 sorts names
-    for entry in log.entries():
+    for entry in log.saying(only) if only else log.entries():
         acts.size = entry.index + 1
-        if only and not entry.body.startswith(begins):
-            continue
         if (body := said(entry)) is not None:
             acts.take(entry, body)
     return acts.read()
-
-
-def approved_definition(body: Mapping[str, Any]) -> str:
-    """Return the SHA-256 of the study that an entry approves, hex."""
-    return str(facts_of(body).get("definition", ""))
 
 
 class _Reading:
@@ -107,8 +111,7 @@ class _Reading:
         self.stops: dict[str, int] = {}
         self.counted: set[SubjectId] = set()
         self.ignored: list[int] = []
-        self.approved: dict[str, str] = {}
-        self.closed: set[str] = set()
+        self.studies = StudyActs()
         self.releases: list[tuple[str, int]] = []
 
     def take(self, entry: PlacedEntry, body: Mapping[str, Any]) -> None:
@@ -134,7 +137,7 @@ class _Reading:
         elif action == Action.ERASE:
             self._erase(subject, verdict)
         else:
-            self._study(action, verdict, str(body.get("study", "")), facts_of(body))
+            self._study(index, body)
 
     def _grant(self, index: int, consent: str, verdict: str) -> None:
         if verdict in UNDONE:
@@ -152,17 +155,15 @@ class _Reading:
             if verdict == reached:
                 subjects.add(subject)
 
+    def _study(self, index: int, body: Mapping[str, Any]) -> None:
+        if body.get("action") == Action.APPROVE:
+            self.studies.take(index, body)
+        elif body.get("action") == Action.RELEASE:
+            number = facts_of(body).get("release")
+            self.releases.append((str(body.get("study", "")), number if isinstance(number, int) else 0))
+
     def _turned(self, marks: object) -> None:
         self.marks = max(self.marks, marks if isinstance(marks, int) else 0)
-
-    def _study(self, action: object, verdict: str, study: str, facts: Mapping[str, Any]) -> None:
-        if (action, verdict) == (Action.APPROVE, CLOSED):
-            self.closed.add(study)
-        elif action == Action.APPROVE:
-            self.approved[study] = str(facts.get("definition", ""))
-        elif action == Action.RELEASE:
-            number = facts.get("release")
-            self.releases.append((study, number if isinstance(number, int) else 0))
 
     def read(self) -> Acts:
         """Return all that was taken up."""
@@ -182,7 +183,6 @@ class _Reading:
             stops=self.stops,
             counted=frozenset(self.counted - self.blocked),
             ignored=tuple(self.ignored),
-            approved=self.approved,
-            closed=frozenset(self.closed),
+            studies=self.studies,
             releases=tuple(self.releases),
         )

@@ -19,9 +19,10 @@ from consent.domain.hashing import Json, canonical_json
 from consent.domain.terms import SubjectId, Terms
 from consent.domain.typed_data import Address, SigningDomain
 from consent.ports import Key, Recovery, StoredConsent, Unit
-from consent.services.acts import BEARING_ON_KEYS, CLOSED, COUNTED, NOT_COUNTED, UNDONE, Acts, approved_definition
+from consent.services.acts import BEARING_ON_KEYS, COUNTED, NOT_COUNTED, UNDONE, Acts
 from consent.services.key_history import KeyHistory
 from consent.services.projection import Standing, Standings
+from consent.services.study_acts import StudyActs
 from consent.services.telling import said
 from vault import DecryptionError, KeyDamagedError, KeyNotFoundError, Part, Vault
 
@@ -94,9 +95,8 @@ class ConsentBook:
 
     `history` says which key counted from which entry on. `buried` are those of the blocked whose identifiers have
     tombstones. `undone` are the ids of consents of which the log says that they never came on the ledger. `counted` are
-    those who allow being counted and asked, `approved` the SHA-256 of each study's definition as approved, hex,
-    `closed` the studies that were closed. `granted_at` and `stopped_at` are the indices of the entries that tell of a
-    consent's beginning and of its end.
+    those who allow being counted and asked, `studies` what the log says of studies. `granted_at` and `stopped_at` are
+    the indices of the entries that tell of a consent's beginning and of its end.
     """
 
     domain: SigningDomain
@@ -108,8 +108,7 @@ class ConsentBook:
     buried: set[SubjectId] = field(default_factory=set)
     undone: set[str] = field(default_factory=set)
     counted: set[SubjectId] = field(default_factory=set)
-    approved: dict[str, str] = field(default_factory=dict)
-    closed: set[str] = field(default_factory=set)
+    studies: StudyActs = field(default_factory=StudyActs)
     granted_at: dict[str, int] = field(default_factory=dict)
     stopped_at: dict[str, int] = field(default_factory=dict)
     unreadable: list[str] = field(default_factory=list)
@@ -119,6 +118,26 @@ class ConsentBook:
     _subjects: dict[str, SubjectId] = field(default_factory=dict)
     _keys: list[Key] = field(default_factory=list)
     _read: int = 0
+
+    @property
+    def approved(self) -> dict[str, str]:
+        """SHA-256 of each study's definition as approved, hex."""
+        return self.studies.approved
+
+    @property
+    def closed(self) -> set[str]:
+        """Studies that were closed."""
+        return self.studies.closed
+
+    @property
+    def waiting(self) -> set[str]:
+        """Studies that were approved and do not ask anybody yet."""
+        return self.studies.waiting
+
+    @property
+    def recruiting(self) -> frozenset[str]:
+        """Studies that ask people."""
+        return self.studies.recruiting
 
     def load(self, unit: Unit, acts: Acts) -> None:
         """Open every stored consent of subjects who are not blocked; `acts` are those of the log up to some entry.
@@ -132,8 +151,7 @@ class ConsentBook:
         self.buried |= acts.buried
         self.undone |= acts.undone
         self.counted |= acts.counted
-        self.approved |= acts.approved
-        self.closed |= acts.closed
+        self.studies = acts.studies.copied()
         first = {consent: index for index, consent in sorted(acts.consents.items(), reverse=True)}
         self.granted_at = first | self.granted_at
         self.stopped_at |= acts.stops
@@ -179,10 +197,8 @@ class ConsentBook:
             self.stopped_at.setdefault(consent, index)
         elif action == Action.PREFER and verdict in {COUNTED, NOT_COUNTED}:
             (self.counted.add if verdict == COUNTED else self.counted.discard)(subject)
-        elif (action, verdict) == (Action.APPROVE, CLOSED):
-            self.closed.add(str(body.get("study", "")))
         elif action == Action.APPROVE:
-            self.approved[str(body.get("study", ""))] = approved_definition(body)
+            self.studies.take(index, body)
         elif (action, verdict) == (Action.ERASE, "BLOCKED"):
             self.forget(subject)
         elif (action, verdict) == (Action.ERASE, "EPOCH_TURNED"):

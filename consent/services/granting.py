@@ -213,7 +213,7 @@ class Granting:
         self._check_certificate(submission)
 
     def _check_study(self, unit: Unit, terms: Terms) -> None:
-        study = None if terms.study.id in self.book.closed else unit.studies.get(terms.study.id)
+        study = unit.studies.get(terms.study.id) if terms.study.id in self.book.recruiting else None
         read = study and study.read_in(terms.language)
         if study is None or read is None or read.reference != terms.study or read.text_hash != terms.text_hash:
             raise StudyMismatchError("the terms name no study as it is registered here: take its current request")

@@ -112,7 +112,7 @@ class Register:
 def read_register(log: AuditLog, origin: str, verify: KeyVerifier) -> Register:
     """Read the log from its first entry; what is no change that was rightly made says nothing."""
     register = Register(origin, verify)
-    for entry in log.entries():
+    for entry in log.saying({Action.OPERATOR}):
         register.take(entry)
     return register
 

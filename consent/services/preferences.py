@@ -12,7 +12,7 @@ from consent.domain.entry import Action, Entry
 from consent.domain.errors import ConsentError
 from consent.domain.terms import SubjectId
 from consent.ports import Store, Unit
-from consent.services.acts import COUNTED, NOT_COUNTED, read_acts
+from consent.services.acts import COUNTED, NOT_COUNTED
 from consent.services.book import ConsentBook
 from consent.services.log import Log
 
@@ -44,5 +44,9 @@ class Preferences:
             self.log.append(unit, entries)
 
     def counted(self, unit: Unit) -> frozenset[SubjectId]:
-        """Return who allows being counted, as of a transaction; nobody who asked to be erased is among them."""
-        return read_acts(unit.log, Action.PREFER, Action.ERASE).counted
+        """Return who allows being counted, as of a transaction; nobody who asked to be erased is among them.
+
+        Call it before anything is written in that transaction.
+        """
+        self.book.follow(unit)
+        return frozenset(self.book.counted)

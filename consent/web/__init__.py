@@ -32,9 +32,8 @@ from consent.web.records import RecordPages
 from consent.web.requests import RequestPages
 from consent.web.risk import RiskPages
 from consent.web.room import PortalRoom
-from consent.web.session import PORTAL_COOKIE, SIGNING_COOKIE, RowSessions
+from consent.web.session import FORMS, PORTAL_COOKIE, SIGNING_COOKIE, RowSessions
 from consent.web.signing import SigningPages
-from consent.web.turns import LARGEST
 from consent.web.wishes import WishPages
 from consent.web.words import speak
 
@@ -104,13 +103,7 @@ def _founded(
     """Give an application what both have: sessions, form tokens, limits, languages, problems."""
     app.secret_key = room.secret
     app.session_interface = sessions
-    app.config |= {
-        "MAX_CONTENT_LENGTH": LARGEST,
-        "MAX_FORM_PARTS": 100,
-        "WTF_CSRF_TIME_LIMIT": None,  # a token lives as long as its session
-        "WTF_CSRF_SSL_STRICT": False,  # it asks for a Referer, which no page of ours sends
-        "RATELIMIT_HEADERS_ENABLED": False,
-    }
+    app.config |= FORMS
     protect = CSRFProtect(app)
     speak(app, onward=onward)
     explain(app)

@@ -7,7 +7,7 @@ ends and by a MAC, and the token of its forms is another MAC.
 
 import hashlib
 import hmac
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final, cast
@@ -19,12 +19,23 @@ from werkzeug.datastructures import CallbackDict
 from consent.domain.hashing import Json
 from consent.domain.terms import SubjectId
 from consent.services.portal.sessions import BrowserSession, BrowserSessions, SessionKind
+from consent.web.turns import LARGEST
 
 PORTAL_COOKIE: Final = "__Host-consentry"
 SIGNING_COOKIE: Final = "__Host-consentry-sign"
+STAFF_COOKIE: Final = "__Host-consentry-staff"
 FORM_TOKEN: Final = "csrf_token"  # noqa: S105  # the name under which Flask-WTF looks for it
 VISIT_SECONDS: Final = 12 * 3600
 """How long the pages of a visitor can be left open before their forms are too old."""
+
+FORMS: Final[Mapping[str, object]] = {
+    "MAX_CONTENT_LENGTH": LARGEST,
+    "MAX_FORM_PARTS": 100,
+    "WTF_CSRF_TIME_LIMIT": None,  # a token lives as long as its session
+    "WTF_CSRF_SSL_STRICT": False,  # it asks for a Referer, which no page of ours sends
+    "RATELIMIT_HEADERS_ENABLED": False,
+}
+"""How every application with sessions takes forms."""
 
 
 class PageSession(CallbackDict[str, Any], SessionMixin):

@@ -32,8 +32,12 @@ from consent.wiring.rooms import (
 )
 
 if TYPE_CHECKING:
+    from consent.wiring.api import api_room
     from consent.wiring.chains import opened_chain
+    from consent.wiring.desk import clients_of, drafts_of, staff_of, tokens_of
     from consent.wiring.portal import enrolling, new_keys, portal_room, posting, reporting
+    from consent.wiring.snapshots import snapshots_of
+    from consent.wiring.staff import staff_room
 
 __all__ = [
     "AuditRoom",
@@ -42,7 +46,10 @@ __all__ = [
     "InstallationError",
     "LedgerRoom",
     "Places",
+    "api_room",
+    "clients_of",
     "create",
+    "drafts_of",
     "enrolling",
     "is_absent",
     "make_folders",
@@ -59,15 +66,26 @@ __all__ = [
     "read_deployment",
     "read_identity",
     "reporting",
+    "snapshots_of",
+    "staff_of",
+    "staff_room",
+    "tokens_of",
     "upgrade",
     "utc_now",
     "worker",
     "write_private",
 ]
 
-_LATE = dict.fromkeys(("enrolling", "new_keys", "portal_room", "posting", "reporting"), "consent.wiring.portal") | {
-    "opened_chain": "consent.wiring.chains"
-}
+_LATE = (
+    dict.fromkeys(("enrolling", "new_keys", "portal_room", "posting", "reporting"), "consent.wiring.portal")
+    | dict.fromkeys(("clients_of", "drafts_of", "staff_of", "tokens_of"), "consent.wiring.desk")
+    | {
+        "api_room": "consent.wiring.api",
+        "opened_chain": "consent.wiring.chains",
+        "snapshots_of": "consent.wiring.snapshots",
+        "staff_room": "consent.wiring.staff",
+    }
+)
 
 
 def __getattr__(name: str) -> object:

@@ -20,6 +20,7 @@ from consent.services.access import OwnRecords
 from consent.services.acts import Acts
 from consent.services.authorising import Authorising
 from consent.services.book import ConsentBook
+from consent.services.desk.answers import Answering
 from consent.services.epochs import Epochs
 from consent.services.erasure import Erasures
 from consent.services.erasure_register import ErasureRegister
@@ -211,4 +212,5 @@ def services_of(
         "evidence": evidence,
         "authorising": authorising,
         "key_turning": KeyTurning(store, vault, book, log, clock),
+        "answering": Answering(store, book, projection, log, preferences, count_budget, settings.max_staleness),
     }

@@ -19,6 +19,7 @@ from consent.services.access import OwnRecords
 from consent.services.anchoring import Anchoring, require_continued
 from consent.services.authorising import Authorising
 from consent.services.book import ConsentBook
+from consent.services.desk.answers import Answering
 from consent.services.epochs import Epochs
 from consent.services.erasure import Erasures
 from consent.services.evidence import EvidenceRoom
@@ -36,6 +37,7 @@ from consent.services.relayer import Relayer
 from consent.services.renewal import Renewal
 from consent.services.replaying import Replayed
 from consent.services.sending import Sending
+from consent.services.studies.aggregate_job import AGGREGATE, AggregateRunner
 from consent.services.studies.aggregating import Aggregating
 from consent.services.studies.count_budget import CountBudget
 from consent.services.studies.counting import Counting
@@ -100,6 +102,7 @@ class Installation:
     evidence: EvidenceRoom
     authorising: Authorising
     key_turning: KeyTurning
+    answering: Answering
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +221,11 @@ def worker(
         _sign(installation)
 
     training = installation.training
-    kinds: dict[str, Runner] = {TRAIN: TrainingRunner(training), RETRAIN: RetrainingRunner(training)}
+    kinds: dict[str, Runner] = {
+        TRAIN: TrainingRunner(training),
+        RETRAIN: RetrainingRunner(training),
+        AGGREGATE: AggregateRunner(installation.aggregating),
+    }
     return Worker(installation.store, clock, kinds, tell=settled, stopping=stopping)
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import event
 from consent.adapters.sql import SqlStore, open_records
 from consent.domain.entry import Action, Entry
 from consent.domain.terms import SubjectId
-from consent.ports import EVERYTHING, Sieve
+from consent.ports import EVERYTHING, HOUSE, Sieve
 from consent.services.portal.activity import SIEVES, Shown
 from consent.services.telling import RECEIPTED
 from tests.databases import KINDS, new_records
@@ -106,3 +106,33 @@ def test_an_index_finds_them(store: SqlStore, before: int | None) -> None:
         plans = [unit.connection.exec_driver_sql(explain + query, values).all() for query, values in tuple(asked)]
     for index, plan in zip(INDEXES, plans, strict=True):
         assert f"{index} " in str(plan)
+
+
+EACH = [Entry(9, "operator", action, "SAID") for action in Action]
+
+
+@pytest.fixture
+def told(store: SqlStore) -> SqlStore:
+    """A log in which every action stands once more."""
+    with store.begin() as unit:
+        unit.log.append([entry.placed(index) for index, entry in enumerate(EACH, start=unit.log.size())])
+    return store
+
+
+@pytest.mark.parametrize("action", Action)
+def test_the_entries_of_an_action_are_found_and_no_others(told: SqlStore, action: Action) -> None:
+    expected = [index for index, entry in enumerate([*ENTRIES, *EACH]) if entry.action is action]
+    with told.reading() as unit:
+        assert [entry.index for entry in unit.log.saying({action})] == expected
+
+
+def test_what_is_about_the_house_is_found_by_its_index(told: SqlStore) -> None:
+    asked: list[str] = []
+    with told.reading() as unit:
+        event.listen(unit.connection, "before_cursor_execute", lambda *given: asked.append(given[2]))
+        found = [entry.index for entry in unit.log.saying(HOUSE)]
+    assert found == [index for index, entry in enumerate([*ENTRIES, *EACH]) if entry.action in HOUSE]
+    with told.reading() as unit:
+        if unit.connection.dialect.name == "sqlite":
+            plan = unit.connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {asked[0]}").all()
+            assert "entries_by_action" in str(plan)

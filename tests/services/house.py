@@ -39,6 +39,9 @@ from vault import Access
 PASSPHRASE: Final = b"correct horse battery staple"
 INDEX: Final = date(2020, 6, 15)
 COHORT: Final = 60
+CANARY_NAME: Final = "Quokkatanager"
+CANARY_VALUE: Final = "73193.7319"
+"""In every record: neither may come out where records do not (`tests.canaries`)."""
 
 DICTIONARY_TEXT: Final = """
 name = "invented"
@@ -103,6 +106,7 @@ def patient_bundle(number: int, creatinine: float | None = None) -> bytes:
             "resourceType": "Patient",
             "id": f"p{number}",
             "identifier": [{"system": "https://hospital.example", "value": str(number)}],
+            "name": [{"family": CANARY_NAME}],
             "birthDate": date(INDEX.year - age, 1, 1 + number % 28).isoformat(),
         },
         _observation(number, "laboratory", "2160-0", INDEX) | {"valueQuantity": _milligrams(level)},
@@ -121,6 +125,7 @@ def _observation(number: int, category: str, code: str, day: date) -> dict[str, 
         "code": {"coding": [{"system": "http://loinc.org", "code": code}]},
         "subject": {"reference": f"Patient/p{number}"},
         "effectiveDateTime": day.isoformat(),
+        "note": [{"text": CANARY_VALUE}],
     }
 
 

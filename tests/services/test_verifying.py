@@ -120,7 +120,7 @@ def test_a_training_that_the_log_does_not_have_is_named(house: House, monkeypatc
 
 
 def test_a_release_that_is_not_there_is_told(house: House) -> None:
-    with pytest.raises(UnknownReleaseError, match="lists those"):
+    with pytest.raises(UnknownReleaseError, match="lists what it has"):
         found(house, 7)
 
 

@@ -112,6 +112,7 @@ drafts = Table(
     Column("created", BigInteger, nullable=False),
     Column("changed", BigInteger, nullable=False),
     Column("reason", Text, nullable=False),
+    Column("mac", LargeBinary(32)),
     Index("drafts_by_client", "client"),
     sqlite_with_rowid=False,
 )

@@ -7,10 +7,10 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Connection, LargeBinary, Select, bindparam, func, insert, literal_column, select
 
 from consent.adapters.sql.tables import checkpoints, entries
-from consent.domain.entry import PlacedEntry
+from consent.domain.entry import Action, PlacedEntry
 from consent.domain.errors import ConsentError
 from consent.domain.terms import SubjectId
-from consent.ports import EVERYTHING, Sieve
+from consent.ports import EVERYTHING, HOUSE, Sieve
 
 _AT_ONCE: Final = 500
 """How many indices one query names."""
@@ -29,6 +29,11 @@ JSON's quotes are escaped inside texts, so the mark stands nowhere else. There i
 _newest_first = -entries.c.index
 _PLACE: Final = {"sqlite": "instr(body, x'{mark}')", "postgresql": "position('\\x{mark}'::bytea in body)"}
 """Where an entry holds a mark, 0 where it does not: spelled out, for indexes serve who spells them (migration 0013)."""
+
+_BEGINNING: Final = {"sqlite": "substr(body, 1, 18)", "postgresql": "substring(body from 1 for 18)"}
+"""The bytes of an entry that name its action, as the index of migration 0015 spells them."""
+_NAMING: Final = 18
+_BYTES: Final = {"sqlite": "x'{0}'", "postgresql": "'\\x{0}'::bytea"}
 
 
 class LogOrderError(ConsentError):
@@ -67,6 +72,22 @@ class SqlAuditLog:
             query = query.where(entries.c.index < last)
         for index, body, leaf in self.connection.execute(query.execution_options(yield_per=1000)):
             yield PlacedEntry(index, _bytes(body), _bytes(leaf))
+
+    def saying(self, actions: Collection[Action]) -> Iterator[PlacedEntry]:
+        """Yield the entries of these actions, in order."""
+        if not set(actions) <= HOUSE:
+            begins = tuple(_begins(action) for action in actions)
+            yield from (entry for entry in self.entries() if entry.body[:_NAMING] in begins)
+            return
+        indexed, wanted = self._among(sorted(HOUSE)), self._among(actions)
+        query = select(entries.c.index, entries.c.body, entries.c.leaf).where(indexed, wanted)
+        for index, body, leaf in self.connection.execute(query.order_by(entries.c.index)):
+            yield PlacedEntry(index, _bytes(body), _bytes(leaf))
+
+    def _among(self, actions: Collection[Action]) -> ColumnElement[Any]:
+        kind = self.connection.dialect.name
+        listed = ", ".join(_BYTES[kind].format(_begins(action).hex()) for action in actions)
+        return literal_column(f"{_BEGINNING[kind]} IN ({listed})")
 
     def some(self, indices: Collection[int]) -> Mapping[int, PlacedEntry]:
         """Return the entries at these indices, those that are there."""
@@ -113,6 +134,10 @@ class SqlAuditLog:
     def latest_checkpoint(self) -> str | None:
         """Return the newest signed checkpoint."""
         return self.connection.scalar(select(checkpoints.c.note).order_by(checkpoints.c.size.desc()).limit(1))
+
+
+def _begins(action: Action) -> bytes:
+    return f'{{"action":"{action.value}","actor'.encode()[:_NAMING]
 
 
 def _below(query: Select[Any], before: int | None) -> Select[Any]:

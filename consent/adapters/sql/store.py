@@ -9,7 +9,11 @@ from sqlalchemy import Connection, Engine
 
 from consent.adapters.sql import engines
 from consent.adapters.sql.accounts import SqlAccounts
+from consent.adapters.sql.api_tokens import SqlApiTokens
+from consent.adapters.sql.clients import SqlClients
 from consent.adapters.sql.consents import SqlConsents, SqlPatients
+from consent.adapters.sql.desk import SqlAnswers, SqlCohorts
+from consent.adapters.sql.drafts import SqlDrafts
 from consent.adapters.sql.jobs import SqlJobs
 from consent.adapters.sql.log import SqlAuditLog
 from consent.adapters.sql.notices import SqlNotices
@@ -19,6 +23,7 @@ from consent.adapters.sql.replacements import SqlReplacements
 from consent.adapters.sql.reports import SqlReports
 from consent.adapters.sql.row_macs import RowMacs
 from consent.adapters.sql.sessions import SqlSessions
+from consent.adapters.sql.staff import SqlStaff
 from consent.adapters.sql.studies import SqlStudies
 from consent.adapters.sql.wishes import SqlWishes
 
@@ -104,6 +109,36 @@ class SqlUnit:
     def wishes(self) -> SqlWishes:
         """What people wish to be asked."""
         return SqlWishes(self.connection)
+
+    @cached_property
+    def cohorts(self) -> SqlCohorts:
+        """Cohorts that studies keep."""
+        return SqlCohorts(self.connection)
+
+    @cached_property
+    def answers(self) -> SqlAnswers:
+        """What was answered to requests with a key."""
+        return SqlAnswers(self.connection)
+
+    @cached_property
+    def clients(self) -> SqlClients:
+        """Which programs may ask, with which keys and for which studies."""
+        return SqlClients(self.connection, self.macs)
+
+    @cached_property
+    def api_tokens(self) -> SqlApiTokens:
+        """What lets a program ask."""
+        return SqlApiTokens(self.connection, self.macs)
+
+    @cached_property
+    def staff(self) -> SqlStaff:
+        """Operators and auditors who sign in."""
+        return SqlStaff(self.connection, self.macs)
+
+    @cached_property
+    def drafts(self) -> SqlDrafts:
+        """Studies that nobody approved yet."""
+        return SqlDrafts(self.connection, self.macs)
 
 
 @dataclass(frozen=True)

@@ -105,8 +105,8 @@ class Asking:
         """
         with self.store.reading() as unit:
             self.book.follow(unit)
-            answered = self.book.closed | self._running(unit, subject, now + RENEWAL)
-            asked = study not in answered and self._may_read(unit, subject, study, now)
+            answered = self._running(unit, subject, now + RENEWAL)
+            asked = study in self.book.recruiting - answered and self._may_read(unit, subject, study, now)
             found = self._approved(unit, [study]) if asked else []
             tally = self.vault.tally(unit.connection, subject) if found else {}
             return next((self._request(subject, study, permission, tally) for study, permission in found), None)
@@ -125,7 +125,7 @@ class Asking:
             self.book.follow(unit)
             given = {entry.terms.study.id for entry in self.book.entries(subject) if not entry.stopped}
             may_ask = subject in self.book.counted or study in given
-            if may_ask and study in self.book.approved.keys() - self.book.closed:
+            if may_ask and study in self.book.recruiting:
                 unit.accounts.decline(subject, study)
 
     def terms(
@@ -190,7 +190,7 @@ class Asking:
         if subject not in self.book.counted:
             return []
         answered = unit.accounts.declined(subject) | self._running(unit, subject, now)
-        found = self._approved(unit, sorted(self.book.approved.keys() - answered - self.book.closed))
+        found = self._approved(unit, sorted(self.book.recruiting - answered))
         return self._wished(unit, subject, found) if found else []
 
     def _wished(

@@ -34,6 +34,8 @@ class SessionKind(StrEnum):
     """Signed in with a mailed code: a list under neutral names, and the stop."""
     SIGNING = "signing"
     """On the signing origin, for one act."""
+    STAFF = "staff"
+    """On the API's origin, with a passkey of the staff's; the state holds the name, and the role is looked up anew."""
 
 
 IDLE: Final = {
@@ -41,6 +43,7 @@ IDLE: Final = {
     SessionKind.PATIENT: 1800,
     SessionKind.STOPPING: 900,
     SessionKind.SIGNING: 900,
+    SessionKind.STAFF: 900,
 }
 """After how many seconds without a request a session ends."""
 

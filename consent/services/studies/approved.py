@@ -6,7 +6,8 @@ from consent.domain.entry import Action
 from consent.domain.errors import ConsentError
 from consent.domain.study import InvalidStudyError, Study
 from consent.ports import Unit
-from consent.services.acts import Acts, read_acts
+from consent.services.acts import read_acts
+from consent.services.study_acts import StudyActs
 
 
 class StudyNotApprovedError(ConsentError):
@@ -17,24 +18,34 @@ class StudyClosedError(StudyNotApprovedError):
     """The study was closed, for good: nothing is done for it any more; register another one."""
 
 
+class StudyNotRecruitingError(ConsentError):
+    """The study was approved and asks nobody yet; open its request first."""
+
+
 def approved_study(unit: Unit, study_id: str) -> Study:
     """Return a study that is as the log says it was approved, also one that was closed.
 
     Raises `StudyNotApprovedError`.
     """
-    return _approved(unit, study_id)[0]
+    return approved_study_acts(unit, study_id)[0]
 
 
 def open_study(unit: Unit, study_id: str) -> Study:
     """Return a study for which something may be done; raise `StudyNotApprovedError`, or `StudyClosedError`."""
-    study, acts = _approved(unit, study_id)
+    return open_study_acts(unit, study_id)[0]
+
+
+def open_study_acts(unit: Unit, study_id: str) -> tuple[Study, StudyActs]:
+    """Return such a study and what the log says of studies; raise as `open_study` does."""
+    study, acts = approved_study_acts(unit, study_id)
     if study_id in acts.closed:
         raise StudyClosedError("the study was closed: nothing is done for it any more")
-    return study
+    return study, acts
 
 
-def _approved(unit: Unit, study_id: str) -> tuple[Study, Acts]:
-    study, acts = unit.studies.get(study_id), read_acts(unit.log, Action.APPROVE)
+def approved_study_acts(unit: Unit, study_id: str) -> tuple[Study, StudyActs]:
+    """Return a study that is as it was approved, and what the log says of studies; raise `StudyNotApprovedError`."""
+    study, acts = unit.studies.get(study_id), read_acts(unit.log, Action.APPROVE).studies
     if study is None:
         raise StudyNotApprovedError("no such study is registered here: register it first")
     if study.hash() != acts.approved.get(study_id):

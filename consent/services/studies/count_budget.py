@@ -21,14 +21,20 @@ from consent.services.log import Log
 from consent.services.telling import said
 
 DISCLOSED: Final = "DISCLOSED"
-_COUNT: Final = b'{"action":"count"'
-"""How the entry of a count begins (RFC 8785 sorts names)."""
 _ROUNDING: Final = 1e-9
 """Sums of decimal fractions are off by less than this."""
 
 
 class CountRefusedError(ConsentError):
     """Nothing is counted for this study now; the message says why, or from which day on."""
+
+
+class BudgetSpentError(CountRefusedError):
+    """The study's budget is spent; ask again at `until`, which is None where one answer costs more than all of it."""
+
+    def __init__(self, message: str, until: datetime | None = None) -> None:
+        super().__init__(message)
+        self.until = until
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,15 +73,15 @@ class Spending:
         return next((one for one in self.answers if one.question == question), None)
 
     def require(self) -> None:
-        """Raise `CountRefusedError`, with the time from which on it is possible, unless one more may be given."""
+        """Raise `BudgetSpentError`, with the time from which on it is possible, unless one more may be given."""
         left = self.rules.budget - self.rules.epsilon + _ROUNDING
         if left < 0:
-            raise CountRefusedError("one answer costs more than the whole budget: mend CONSENTRY_COUNT_BUDGET")
+            raise BudgetSpentError("one answer costs more than the whole budget: mend CONSENTRY_COUNT_BUDGET")
         for one in sorted(self.answers, key=attrgetter("time"), reverse=True):
             left -= one.epsilon
             if left < 0:  # when this one is a period old, enough is free again
                 then = datetime.fromtimestamp(one.time + self.rules.period, UTC)
-                raise CountRefusedError(f"the budget is spent until {then:%Y-%m-%d %H:%M} UTC: ask again then")
+                raise BudgetSpentError(f"the budget is spent until {then:%Y-%m-%d %H:%M} UTC: ask again then", then)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +98,7 @@ class CountBudget:
     def spending(self, unit: Unit, study: str, now: datetime) -> Spending:
         """Read what a study was told within the last period; an answer from a clock that was ahead counts too."""
         since = now.timestamp() - self.rules.period
-        bodies = [said(entry) or {} for entry in unit.log.entries() if entry.body.startswith(_COUNT)]
+        bodies = [said(entry) or {} for entry in unit.log.saying({Action.COUNT})]
         given = [_answered(body) for body in bodies if body.get("study") == study]
         return Spending(self.rules, tuple(one for one in given if one.time > since))
 
@@ -100,7 +106,7 @@ class CountBudget:
         """Return the answer that holds, or else draw one and write it into the log, which spends its epsilon.
 
         Call it in a transaction that writes: whoever comes second finds what the first was told. Raises
-        `CountRefusedError` with nothing drawn or written.
+        `BudgetSpentError` with nothing drawn or written.
         """
         spending = self.spending(unit, study, now)
         if held := spending.answer(question):

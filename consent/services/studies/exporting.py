@@ -85,5 +85,5 @@ def release_of(releases: Sequence[StoredRelease], number: int | None) -> StoredR
     """Return the release with this number, the newest where none is named; raise `ExportRefusedError`."""
     found = [stored for stored in releases if number in {None, stored.release}]
     if not found:
-        raise ExportRefusedError("the study has no such release: `consentry releases` lists them")
+        raise ExportRefusedError("the study has no such release: `consentry local releases` lists them")
     return found[-1]

@@ -8,9 +8,6 @@ from consent.domain.manifest import Manifest
 from consent.ports import AuditLog, StoredRelease
 from consent.services.telling import said
 
-_BEGIN = f'{{"action":"{Action.TRAIN.value}"'.encode()
-"""How the entry of a training begins (RFC 8785 sorts names)."""
-
 
 def logged_manifest(log: AuditLog, stored: StoredRelease) -> Manifest | None:
     """Return a release's manifest, None unless the log says that these model bytes were trained with it.
@@ -22,7 +19,7 @@ def logged_manifest(log: AuditLog, stored: StoredRelease) -> Manifest | None:
         "model": sha256(stored.model).hex(),
         "manifest": sha256(stored.manifest).hex(),
     }
-    likely = [entry for entry in log.entries() if entry.body.startswith(_BEGIN)]
+    likely = log.saying({Action.TRAIN})
     for body in filter(None, map(said, likely)):
         facts = dict(body.get("facts") or {})
         if body.get("study") == stored.study and all(facts.get(name) == value for name, value in told.items()):

@@ -12,7 +12,7 @@ import base64
 import json
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Final
 
@@ -40,6 +40,7 @@ UNTOLD: Final = "NOT_PREDICTED"
 """The verdict where what is recorded of the person, or is not, made a prediction impossible."""
 LABEL: Final = "prediction"
 _HOUR: Final = 3600
+_NOBODY: Final = SubjectId("")
 _SENTENCES: Final = {
     "RESEARCHER": "a researcher is told about groups of ten and more, never about one person: ask for the aggregate",
     "RATE": "as many predictions as an hour allows were asked for already: wait",
@@ -86,6 +87,17 @@ class Predicting:
         index, values = self._features(asked, serving, gate)
         said_of_row = estimate(serving.model, serving.dictionary, values)
         return self._logged(asked, serving, gate, index, said_of_row)
+
+    def nobody(self, study_id: str, requester: Requester, now: datetime) -> PredictionRefusedError:
+        """Return what is told of somebody who is not known here: the same as of somebody who said nothing.
+
+        It costs as much of the requester's hour, and the log has it, without a subject. Raises as `predict` does.
+        """
+        asked = _Asked(study_id, _NOBODY, requester, now)
+        serving = self._served(asked)
+        gate = self._gate(asked, serving)
+        gate.admit([], serving.access(requester.actor))
+        return self._refusal(gate.refused)
 
     def _require_enrolled(self, subject: SubjectId) -> None:
         with self.store.reading() as unit:
@@ -178,7 +190,7 @@ def unsealed(vault: Vault, entry: PlacedEntry) -> Explained | None:
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """Who asks what about whom, and when."""
+    """Who asks what about whom, and when; `subject` is `_NOBODY` where nobody is known by what was named."""
 
     study: str
     subject: SubjectId
@@ -236,6 +248,10 @@ class _LimitedGate:
             if count + asked_since(unit.log, *hour, first=seen) >= self.an_hour:
                 self.gate.log.append(unit, [self.asked.entry("RATE")])
                 self.refused = "RATE"
+                return {}
+            if not subjects:
+                self.gate.log.append(unit, [replace(self.asked.entry("NO_GRANT"), action=Action.READ)])
+                self.refused = "NO_GRANT"
                 return {}
             admission = self.gate.admit_within(unit, subjects, access)
         with suppress(StopIteration):

@@ -52,6 +52,15 @@ class ReleaseFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class SignedManifest:
+    """A release's manifest: its canonical JSON, the SHA-256 of that, hex, and the envelope with the log's signature."""
+
+    content: bytes
+    hash: str
+    envelope: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class ReleaseRoom:
     """Where what is known of releases is looked up."""
 
@@ -67,11 +76,26 @@ class ReleaseRoom:
             study = approved_study(unit, study_id)
             found = [one for one in unit.studies.releases(study_id) if release in {None, one.release}]
             if not found or not found[-1].dictionary:
-                raise NoCardError("no such release has a card: `consentry releases` lists them")
+                raise NoCardError("no such release has a card: `consentry local releases` lists them")
             self.projection.refresh(unit)
             status = model_status(unit, self.projection, found[-1].model_hash)
             _require_whole(unit, found[-1])
             return _facts(unit, study, found[-1], status)
+
+    def manifest(self, study_id: str, release: int) -> SignedManifest:
+        """Return a release's manifest; raise `StudyNotApprovedError` or `NoCardError`."""
+        with self.store.reading() as unit:
+            approved_study(unit, study_id)
+            found = next((one for one in unit.studies.releases(study_id) if one.release == release), None)
+            if found is None or not found.envelope:
+                raise NoCardError("no such release has a signed manifest: `consentry local releases` lists them")
+            _require_whole(unit, found)
+        return SignedManifest(found.manifest, sha256(found.manifest).hex(), json.loads(found.envelope))
+
+    def require(self, study_id: str) -> None:
+        """Raise `StudyNotApprovedError` where no such study was approved."""
+        with self.store.reading() as unit:
+            approved_study(unit, study_id)
 
 
 def _require_whole(unit: Unit, stored: StoredRelease) -> None:

@@ -11,6 +11,7 @@ from itertools import pairwise
 from typing import Any
 
 from analytics.disclosure import shown
+from consent.domain.hashing import sha256
 from consent.ports import ModelStatus, Store, StoredRelease
 from consent.services.projection import LedgerProjection
 from consent.services.studies.departures import Members, members
@@ -34,6 +35,7 @@ class PastRelease:
         release: its number.
         status: as the registry has it, or will.
         model: SHA-256 of its bytes.
+        manifest: SHA-256 of its manifest.
         rows: of its training, as shown.
         auroc: out of fold.
         slope: of calibration, None where it is not defined.
@@ -44,6 +46,7 @@ class PastRelease:
     release: int
     status: ModelStatus
     model: bytes
+    manifest: bytes
     rows: int | None
     auroc: float
     slope: float | None
@@ -85,6 +88,7 @@ def _told(stored: StoredRelease, status: ModelStatus, standing_in: Members, chan
         stored.release,
         status,
         stored.model_hash,
+        sha256(stored.manifest),
         shown(rows),
         evaluation["auroc"]["estimate"],
         evaluation["calibration"]["slope"],

@@ -61,7 +61,7 @@ class Reviewing:
         releases = unit.studies.releases(study)
         found = next((stored for stored in releases if stored.release == release), None)
         if found is None:
-            raise ReviewError("this study has no such release: `consentry releases` lists them")
+            raise ReviewError("this study has no such release: `consentry local releases` lists them")
         return found, releases[-1]
 
     def _status(self, unit: Unit, stored: StoredRelease) -> ModelStatus:

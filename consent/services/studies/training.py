@@ -1,6 +1,5 @@
 """Training: exactly the rows whose consent holds at one pinned block, checked again before the model counts."""
 
-import json
 import secrets
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -13,12 +12,14 @@ from analytics import (
     Evaluation,
     GateFigures,
     Parameters,
+    Row,
     RowsError,
     TrainingChildError,
     row_hash,
     software,
 )
 from analytics.apart import Fitted, fit_apart, train_apart
+from analytics.disclosure import SMALLEST
 from analytics.subgroups import groups_of
 from consent.domain.decision import Permit
 from consent.domain.dsse import MANIFEST_TYPE, sign
@@ -26,7 +27,7 @@ from consent.domain.entry import Action, Entry
 from consent.domain.errors import ConsentError
 from consent.domain.hashing import Json, canonical_json, sha256
 from consent.domain.manifest import Manifest, Opening, rows_root
-from consent.domain.study import Study, protocol
+from consent.domain.study import Study
 from consent.domain.terms import Operation, SubjectId
 from consent.domain.typed_data import SigningDomain
 from consent.ports import ModelStatus, Store, StoredOpening, StoredRelease, Unit
@@ -35,6 +36,7 @@ from consent.services.gate import ConsentGate
 from consent.services.log import Log
 from consent.services.projection import LedgerProjection
 from consent.services.studies.approved import StudyNotApprovedError, open_study
+from consent.services.studies.asked import Asked
 from consent.services.studies.openings import owners
 from consent.services.studies.reading import CountingGate, RowsRead, uncollected
 from consent.services.studies.rows import TrainingRow, derivation, row_from, row_of
@@ -55,6 +57,10 @@ KEPT_AT_ONCE = 5_000
 
 class TrainingError(ConsentError):
     """No model came of this training; the message says whether to wait, to ask more people or to mend the study."""
+
+
+class CategoryNeededError(TrainingError):
+    """The dictionary or cohort cannot do without a category that the study never asked for; leave it out."""
 
 
 class TooFewRowsError(TrainingError):
@@ -123,7 +129,7 @@ class Training:
         model, or the rows give one that an earlier release already is; `TooFewRowsError` when too few may be read.
         """
         study = self._study(study_id)
-        asked = _Asked(study, dictionary, parameters, cohort)
+        asked = Asked(study, dictionary, parameters, cohort)
         if study.protocols and asked.protocol not in study.protocols:
             raise TrainingError("the study was not approved for this dictionary on this cohort: have it approved first")
         for _ in range(ATTEMPTS):
@@ -207,7 +213,7 @@ class Training:
             for row in read.rows
         )
 
-    def _release(self, asked: "_Asked", read: RowsRead, fitted: Fitted, finish: Finish) -> Trained:
+    def _release(self, asked: Asked, read: RowsRead, fitted: Fitted, finish: Finish) -> Trained:
         study, dictionary, content = asked.study, asked.dictionary, fitted.model
         with self.store.reading() as unit:
             earlier = unit.studies.releases(study.reference.id)
@@ -250,7 +256,7 @@ class Training:
         self._keep(trained, openings, earlier, finish)
         return trained
 
-    def _require_new(self, asked: "_Asked", model: bytes, earlier: Sequence[StoredRelease]) -> None:
+    def _require_new(self, asked: Asked, model: bytes, earlier: Sequence[StoredRelease]) -> None:
         """Refuse what the registry has seen: it takes a model hash once, with one manifest, and retired is for ever.
 
         The current release is retired all the same when its rows are no longer those that consent: when what was asked
@@ -329,41 +335,10 @@ class Training:
                 unit.model_acts.add(old.model_hash, ModelStatus.RETIRED)
 
 
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """What is to be trained."""
-
-    study: Study
-    dictionary: Dictionary
-    parameters: Parameters
-    cohort: CohortQuery | None
-
-    @property
-    def protocol(self) -> str:
-        """The dictionary on the cohort, as a study names it."""
-        return protocol(self.dictionary.hash, self.cohort_id)
-
-    @property
-    def cohort_id(self) -> str:
-        """The cohort's id; that of everybody where none was asked for."""
-        return (self.cohort or CohortQuery.everyone(self.dictionary.day())).id
-
-    def is_of(self, stored: StoredRelease) -> bool:
-        """Say whether a release was asked for with the very same dictionary, cohort and parameters."""
-        manifest = json.loads(stored.manifest)
-        same = (self.dictionary.hash, self.cohort_id, self.parameters.to_json())
-        return same == (manifest["dictionary"], manifest.get("cohort"), manifest["parameters"])
-
-
-def _fit(read: RowsRead, asked: _Asked, report: Told) -> Fitted:
+def _fit(read: RowsRead, asked: Asked, report: Told) -> Fitted:
     """Fit and judge a model in one process and fit it again in another; nothing is written by either."""
     rows = [row.row for row in read.rows]
-    if not rows:
-        if read.admitted:
-            raise TooFewRowsError(
-                "nobody whose records may be read is in the cohort with a known outcome: check the cohort and the codes"
-            )
-        raise TooFewRowsError("nobody's records may be read for this study now: ask for consent first")
+    _require_enough(rows)
     names = [comparison.title for comparison in asked.dictionary.comparisons]
     try:
         fitted = train_apart(rows, asked.parameters, names, report, groups_of(asked.dictionary))
@@ -378,15 +353,27 @@ def _fit(read: RowsRead, asked: _Asked, report: Told) -> Fitted:
     return fitted
 
 
+def _require_enough(rows: Sequence[Row]) -> None:
+    """Refuse too few rows before anything else, in one sentence: nobody and one person in a cohort look alike."""
+    ill = sum(row.label for row in rows)
+    if min(ill, len(rows) - ill) < SMALLEST:
+        raise TooFewRowsError(
+            f"too few records may be read for this, of fewer than {SMALLEST} people with the outcome or without it: "
+            "ask more people for consent, or check the cohort and the codes"
+        )
+
+
 def training_access(study: Study, dictionary: Dictionary, cohort: CohortQuery | None = None) -> Access:
     """Return what a training opens: of the study's categories, those that the dictionary or the cohort uses.
 
-    Raises `TrainingError` when the study never asked for one of them that they cannot do without.
+    Raises `CategoryNeededError` when the study never asked for one of them that they cannot do without.
     """
     asked = frozenset(category.value for category in study.required | study.optional)
     needed = dictionary.required | (cohort.categories if cohort else frozenset())
     if not needed <= asked:
-        raise TrainingError("the dictionary or cohort needs a category that the study never asked for: mend the study")
+        raise CategoryNeededError(
+            "the dictionary or cohort needs a category that the study never asked for: mend the study"
+        )
     required = frozenset(category.value for category in study.required) | needed
     return Access(
         actor=f"study:{study.reference.id}",

@@ -29,11 +29,11 @@ class TrainingJobError(JobError):
 
 
 def training_job(
-    study: str, dictionary: str, parameters: Mapping[str, Json], now: datetime, cohort: str = ""
-) -> Job:  # fmt: skip
+    study: str, dictionary: str, parameters: Mapping[str, Json], now: datetime, cohort: str = "", job_id: str = ""
+) -> Job:
     """Return the job of training a study with a dictionary's TOML text and some fields of `Parameters`.
 
-    On the `cohort` of a query's JSON text; empty: on everyone, on the dictionary's day.
+    On the `cohort` of a query's JSON text; empty: on everyone, on the dictionary's day. `job_id` is drawn if empty.
 
     Raises `DictionaryError`, `CohortError`, `ParametersError` or `TrainingJobError` for what no worker could run.
     """
@@ -43,7 +43,7 @@ def training_job(
         read.day()
     asked = canonical_json({"study": study, "dictionary": dictionary, "parameters": parameters, "cohort": cohort})
     second = int(now.timestamp())
-    return Job(secrets.token_hex(16), TRAIN, asked, created=second, not_before=second)
+    return Job(job_id or secrets.token_hex(16), TRAIN, asked, created=second, not_before=second)
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ from vault import Part
 
 
 class UnknownReleaseError(ConsentError):
-    """The study has no such release; `consentry releases` lists those that it has."""
+    """The study has no such release; `consentry local releases` lists those that it has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class Verifying:
         with self.training.store.reading() as unit:
             found = [one for one in unit.studies.releases(study_id) if release in {None, one.release}]
         if not found:
-            raise UnknownReleaseError("the study has no such release: `consentry releases` lists those that it has")
+            raise UnknownReleaseError("the study has no such release: `consentry local releases` lists what it has")
         return found[-1]
 
     def _gone(self) -> int:

@@ -33,7 +33,7 @@ def upgrade() -> None:
     _table("staff_invitations", _digest("digest"), _name("name"), _time("expires"), _mac())
     op.create_index("staff_invitations_by_name", "staff_invitations", ["name"], unique=True)
     _table("drafts", _name("study", primary_key=True), _name("client"), _text("state", 9), _bytes("definition"),
-           _time("created"), _time("changed"), sa.Column("reason", sa.Text, nullable=False))  # fmt: skip
+           _time("created"), _time("changed"), sa.Column("reason", sa.Text, nullable=False), _mac())  # fmt: skip
     op.create_index("drafts_by_client", "drafts", ["client"])
     _table("cohorts", sa.Column("id", sa.String(32), primary_key=True), _name("study"), _line("title"),
            _text("question", 64), _bytes("query"), _time("created"))  # fmt: skip

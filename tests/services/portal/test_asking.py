@@ -16,6 +16,7 @@ from consent.domain.study import Study, Translation
 from consent.domain.terms import Category, Operation, StudyReference, SubjectId, Terms, Window, month_end_after
 from consent.domain.wording import ENGLISH, SPANISH
 from consent.ports import Grants, Revocations
+from consent.services.granting import StudyMismatchError
 from consent.services.portal.asking import MONTHS, YEARS, Asking, Choice, ChoiceError, Request
 from consent.services.portal.overview import Status
 from tests.services.house import ALL, STUDY, House, received
@@ -419,3 +420,53 @@ def test_a_study_that_is_in_spanish_is_asked_and_signed_in_spanish() -> None:
 def test_a_study_that_is_not_in_spanish_is_signed_in_english_by_everyone() -> None:
     terms = chosen_in_spanish(STUDY)
     assert (terms.language, terms.wording, terms.text_hash) == ("en", ENGLISH.hash, STUDY.text_hash)
+
+
+# ----------------------------------------------------------------------------------------- approved and not recruiting
+
+
+def test_a_study_that_does_not_recruit_asks_nobody_in_any_way(portal: Portal, subject: SubjectId) -> None:
+    house, asking = portal.house, portal.room.asking
+    house.open.registration.approve(SECOND, house.clock(), recruiting=False)
+    assert asked(portal, subject) == ["kidneys"]
+    assert asking.waiting(subject, house.clock()) == 1
+    assert asking.request(subject, "eyes", house.clock()) is None
+    asking.decline(subject, "eyes")
+    with house.open.store.reading() as unit:
+        assert unit.accounts.declined(subject) == frozenset(), "nothing was asked, so nothing is kept"
+    house.open.registration.ask("eyes", house.clock())
+    assert asked(portal, subject) == ["eyes", "kidneys"]
+    assert request(portal, subject, "eyes").study == SECOND
+
+
+def test_a_study_that_does_not_recruit_cannot_be_allowed_by_another_way(portal: Portal, subject: SubjectId) -> None:
+    house = portal.house
+    eyes = replace(STUDY, reference=replace(SECOND.reference, id="ears"))
+    house.open.registration.approve(eyes, house.clock(), recruiting=False)
+    before = house.state()
+    with pytest.raises(StudyMismatchError):
+        house.grant(subject, study=eyes.reference)
+    assert house.state() == before
+    house.open.registration.ask("ears", house.clock())
+    house.grant(subject, study=eyes.reference)
+    assert asked(portal, subject) == ["kidneys"]
+
+
+def test_a_changed_study_goes_on_as_it_was(portal: Portal, subject: SubjectId) -> None:
+    house = portal.house
+    house.open.registration.approve(SECOND, house.clock(), recruiting=False)
+    house.open.registration.change(replace(SECOND, text="It looks at both eyes."), house.clock())
+    assert asked(portal, subject) == ["kidneys"]
+    house.open.registration.ask("eyes", house.clock())
+    house.open.registration.change(replace(SECOND, text="It looks at one eye."), house.clock())
+    assert asked(portal, subject) == ["eyes", "kidneys"]
+
+
+def test_another_process_asks_only_once_the_study_recruits(portal: Portal, subject: SubjectId) -> None:
+    house = portal.house
+    with House.without_ledger(house.settings.home, house.wallets) as opened:
+        beside = Portal.of(opened)
+        house.open.registration.approve(SECOND, house.clock(), recruiting=False)
+        assert asked(beside, subject) == ["kidneys"]
+        house.open.registration.ask("eyes", house.clock())
+        assert asked(beside, subject) == ["eyes", "kidneys"]

@@ -80,6 +80,7 @@ def test_the_times_are_those_that_were_decided_on() -> None:
         "patient": 30,
         "stopping": 15,
         "signing": 15,
+        "staff": 15,
     }
     assert TICKET_SECONDS == 600
 
