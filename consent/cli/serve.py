@@ -1,4 +1,4 @@
-"""`consentry serve` and `consentry web`: every process of a deployment, and the one that answers on this machine."""
+"""`consentry serve`, `web` and `api`: every process of a deployment, and the two that answer on this machine."""
 
 import socket
 import sys
@@ -21,7 +21,9 @@ from consent.cli.supervise import Supervisor
 from consent.services.health import Health, Limits
 from consent.settings import Settings, SettingsError, WebSettings
 from consent.web import LOCAL, create_app, create_portal, create_signing_app
-from consent.web.turns import Wsgi, by_host
+from consent.web.staff import create_staff
+from consent.web.turns import Wsgi, by_host, by_path
+from consent.web.v1 import create_api
 from vault import open_keys
 
 PROCESSES: Final = 2
@@ -35,16 +37,17 @@ class LocalServer(BaseApplication):  # type: ignore[misc]  # gunicorn ships no t
     Each process makes an application of its own: open databases do not survive a fork.
     """
 
-    def __init__(self, make: Callable[[], Wsgi], port: int) -> None:
+    def __init__(self, make: Callable[[], Wsgi], port: int, processes: int = PROCESSES) -> None:
         self._make = make
         self._port = port
+        self._processes = processes
         super().__init__()
 
     def load_config(self) -> None:
         """Set what differs from gunicorn's defaults."""
         settings = {
             "bind": f"127.0.0.1:{self._port}",
-            "workers": PROCESSES,
+            "workers": self._processes,
             "threads": THREADS,
             "loglevel": "warning",
             "logger_class": GunicornLog,
@@ -69,8 +72,9 @@ def _require_free(port: int) -> None:
 
 
 def run(home: Path, port: int) -> None:
-    """Start the ledger, the worker, the web and the post of an installation; keep them running until interrupted."""
+    """Start an installation's ledger, worker, web, API and post; keep them running until interrupted."""
     _require_free(port)
+    _require_free(port + 1)
     wiring.read_identity(wiring.Places(home).public)
     configure("serve")
     shared = [sys.executable, "-m", "consent.cli"]
@@ -78,10 +82,13 @@ def run(home: Path, port: int) -> None:
         "ledger": [*shared, "ledger", str(home)],
         "worker": [*shared, "worker", str(home)],
         "web": [*shared, "web", str(home), "--port", str(port)],
+        "api": [*shared, "api", str(home), "--port", str(port)],
     }
     if mails(WebSettings.read(port)):
         commands["post"] = [*shared, "post", str(home), "--port", str(port)]
-    told = f"{home} is served on {WebSettings.read(port).portal}, its log and health on http://127.0.0.1:{port}"
+    origins = WebSettings.read(port)
+    told = f"{home} is served on {origins.portal}, to researchers on {origins.api}"
+    told += f", its log and health on http://127.0.0.1:{port}"
     Console().print(f"{told} (/audit, /readyz). Stop with Ctrl-C.", highlight=False)
     sys.exit(Supervisor(commands).run())
 
@@ -100,6 +107,25 @@ def web(home: Path, port: int) -> None:
         pass
     with ExitStack() as stack:
         LocalServer(partial(_pages, settings, origins, stack), port).run()
+
+
+def api(home: Path, port: int) -> None:
+    """Answer researchers over HTTP on the port behind the web's until interrupted; one process, for its snapshots."""
+    _require_free(port + 1)
+    configure("api")
+    settings, origins = Settings.read(home), WebSettings.read(port)
+    with wiring.opened(settings):  # what is wrong is told here, once
+        pass
+    with ExitStack() as stack:
+        LocalServer(partial(_api, settings, origins, stack), port + 1, processes=1).run()
+
+
+def _api(settings: Settings, web: WebSettings, stack: ExitStack) -> Wsgi:
+    """Open the installation for the API in the server's process."""
+    installation = stack.enter_context(wiring.opened(settings))
+    app: Wsgi = create_api(wiring.api_room(installation, web, wiring.snapshots_of(settings)))
+    served = by_path({"/staff": create_staff(wiring.staff_room(installation, web))}, app)
+    return ProxyFix(served, x_for=web.proxies, x_proto=web.proxies) if web.proxies else served
 
 
 def _pages(settings: Settings, web: WebSettings, stack: ExitStack) -> Wsgi:

@@ -24,6 +24,7 @@ SECURITY_HEADERS: Final = {
 }
 """The same on every answer of every site."""
 
+POLICY: Final = "Content-Security-Policy"
 A_YEAR: Final = 31_536_000
 _NONCE_BYTES: Final = 16
 _VERSION_DIGITS: Final = 16
@@ -60,7 +61,8 @@ def secure(app: Flask, *, form_targets: Iterable[str] = (), scripts: bool, passk
     @app.after_request
     def _secure(response: Response) -> Response:
         response.headers.update(SECURITY_HEADERS)
-        response.headers["Content-Security-Policy"] = _policy(targets, _nonce() if scripts else None)
+        if POLICY not in response.headers:  # a document that stands for itself has a stricter one of its own
+            response.headers[POLICY] = _policy(targets, _nonce() if scripts else None)
         response.headers["Permissions-Policy"] = permissions
         response.headers["Cache-Control"] = "no-store"
         if response.status_code in (HTTPStatus.OK, HTTPStatus.NOT_MODIFIED) and _names_its_bytes(version):

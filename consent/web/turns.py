@@ -1,4 +1,4 @@
-"""The two origins behind one server, one request at a time in each of its processes.
+"""Several applications behind one server, one request at a time in each of its processes.
 
 The services of a process share a consent book and a projection, which are not for two threads at once. Threads take in
 slow requests and send slow answers; what is between takes milliseconds and waits its turn. An answer that is larger
@@ -23,19 +23,36 @@ Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 def by_host(apps: Mapping[str, Wsgi]) -> Wsgi:
     """Return one WSGI application of several, by the host that a request names; any other host is refused."""
+
+    def chosen(environ: dict[str, Any]) -> Wsgi:
+        host = str(environ.get("HTTP_HOST", "")).rpartition(":")[0] or str(environ.get("HTTP_HOST", ""))
+        return apps.get(host.lower(), Response("there is no such host here\n", 400))
+
+    return _in_turns(chosen, lambda _: Response("this is too much\n", 413))
+
+
+def by_path(apps: Mapping[str, Wsgi], rest: Wsgi) -> Wsgi:
+    """Return one WSGI application of several, by what a path begins with; each says itself what is too much for it."""
+
+    def chosen(environ: dict[str, Any]) -> Wsgi:
+        path = str(environ.get("PATH_INFO", ""))
+        return next((app for prefix, app in apps.items() if path == prefix or path.startswith(f"{prefix}/")), rest)
+
+    return _in_turns(chosen, chosen)
+
+
+def _in_turns(chosen: Callable[[dict[str, Any]], Wsgi], too_much: Callable[[dict[str, Any]], Wsgi]) -> Wsgi:
+    """Let one request at a time through, its body in memory; who is `too_much` gets none of one that is too large."""
     turn = Lock()
 
     def answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        host = str(environ.get("HTTP_HOST", "")).rpartition(":")[0] or str(environ.get("HTTP_HOST", ""))
-        app = apps.get(host.lower())
-        if app is None:
-            return Response("there is no such host here\n", 400)(environ, start_response)
+        app = chosen(environ)
         try:
             length = int(environ.get("CONTENT_LENGTH") or 0)
         except ValueError:
             length = LARGEST + 1
         if not 0 <= length <= LARGEST or "HTTP_TRANSFER_ENCODING" in environ:
-            return Response("this is too much\n", 413)(environ, start_response)
+            app, length = too_much(environ), 0
         environ["wsgi.input"] = BytesIO(environ["wsgi.input"].read(length))
         with turn:
             return _begun(app(environ, start_response), turn)
