@@ -8,14 +8,32 @@ from typing import Annotated
 
 import typer
 
-from consent.cli import people_commands, serving_commands, study_commands, upkeep_commands
+from consent.cli import (
+    desk_commands,
+    model_commands,
+    people_commands,
+    research_commands,
+    serving_commands,
+    study_commands,
+    upkeep_commands,
+)
 from consent.cli.app import Home, app, arrange
 from consent.cli.errors import told
 
-__all__ = ["app", "main", "people_commands", "serving_commands", "study_commands", "upkeep_commands"]
+__all__ = [
+    "app",
+    "desk_commands",
+    "main",
+    "model_commands",
+    "people_commands",
+    "research_commands",
+    "serving_commands",
+    "study_commands",
+    "upkeep_commands",
+]
 
 Port = Annotated[int, typer.Option(min=1, max=65535)]
-DEMO_HOME = Path("var/demo")
+DEMO_HOME, SANDBOX_HOME = Path("var/demo"), Path("var/sandbox")
 
 
 @app.command()
@@ -27,6 +45,18 @@ def demo(
     from consent.cli.demo import run
 
     run(home, patients)
+
+
+@app.command()
+def sandbox(
+    home: Annotated[Path, typer.Argument(help="Where it is made; an earlier one there is cleared.")] = SANDBOX_HOME,
+    people: Annotated[int, typer.Option(min=60, max=100_000, help="How many people are invented.")] = 1000,
+    port: Annotated[int, typer.Option(min=1, max=65534, help="Where it will be served; the API on the next.")] = 8000,
+) -> None:
+    """Make an installation of invented people, with a study and keys to ask about them."""
+    from consent.cli.sandbox import run
+
+    run(home, people, port)
 
 
 @app.command()
@@ -79,6 +109,14 @@ def web(home: Home, port: Port = 8000) -> None:
 
 
 @app.command()
+def api(home: Home, port: Port = 8000) -> None:
+    """Answer researchers and the staff, on the port behind the web's. One of the processes of `serve`."""
+    from consent.cli.serve import api as run
+
+    run(home, port)
+
+
+@app.command()
 def post(home: Home, port: Port = 8000) -> None:
     """Tell people by mail what happened to their records. One of the processes of `serve`; a second does no harm."""
     from consent.cli.posting import run
@@ -105,23 +143,6 @@ def worker(home: Home) -> None:
     from consent.cli.jobs import work
 
     work(home)
-
-
-@app.command()
-def train(
-    home: Home,
-    study: Annotated[str, typer.Argument(help="The study's id.")],
-    dictionary: Annotated[Path, typer.Argument(help="The dictionary, a TOML file.", exists=True, dir_okay=False)],
-    rounds: Annotated[int | None, typer.Option(min=1, max=10_000, help="Trees of the model.")] = None,
-    cohort: Annotated[
-        Path | None, typer.Option(exists=True, dir_okay=False, help="A cohort query, JSON: only who is in it.")
-    ] = None,
-    wait: Annotated[bool, typer.Option("--wait", help="Show how far it is until it ends.")] = False,
-) -> None:
-    """Queue the training of a study's next release for a worker, and print the job's id; needs no passphrase."""
-    from consent.cli.jobs import train as run
-
-    run(home, study, dictionary, rounds, cohort, wait=wait)
 
 
 @app.command()

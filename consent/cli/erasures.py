@@ -1,4 +1,4 @@
-"""`consentry request`, `erase`, `erasures`, `hold`, `holds`, `lift`: an erasure from its request to its receipt."""
+"""`consentry local request`, `erase`, `erasures`, `hold`, `holds`, `lift`: an erasure from request to receipt."""
 
 import json
 import secrets

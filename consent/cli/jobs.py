@@ -1,4 +1,4 @@
-"""`consentry train`, `jobs`, `cancel` and `worker`: work is queued and watched without a key, and done with them."""
+"""`consentry local train`, `jobs`, `cancel` and `worker`: work is queued without a key, and done with them."""
 
 import signal
 import sys

@@ -1,4 +1,4 @@
-"""`consentry model verify`: a release is fitted again by an installation that holds the keys."""
+"""`consentry local model verify`: a release is fitted again by an installation that holds the keys."""
 
 from pathlib import Path
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from consent.cli.app import Home, Identifier, Subject, app
+from consent.cli.app import Home, Identifier, Subject, app, local_app
 
 reports_app = typer.Typer(help="What people said looks wrong, and the answers to them.", no_args_is_help=True)
 app.add_typer(reports_app, name="reports")
@@ -84,7 +84,7 @@ def identify(
     run(home, subject, identifier)
 
 
-@app.command()
+@local_app.command()
 def request(
     home: Home,
     action: Annotated[str, typer.Argument(help="erase, access or replace-key.")],

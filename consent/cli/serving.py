@@ -1,4 +1,4 @@
-"""`consentry predict`, `aggregate`, `model card` and `model export`: what a model says of people, its card and file."""
+"""`consentry local predict`, `aggregate`, `model card` and `model export`: what a model says, its card and file."""
 
 import json
 import sys
@@ -8,15 +8,14 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Column, Table
 
-from analytics.card import Card, Margins, card_html, card_markdown, figures
+from analytics.card import Margins
 from analytics.cohort import CohortQuery
 from consent import wiring
 from consent.adapters.fhir.risk_assessment import risk_assessment
 from consent.cli.reading import file_text
 from consent.cli.stops import person_of
 from consent.services.studies.aggregating import FIFTHS, Aggregate
-from consent.services.studies.flow import IN_WORDS
-from consent.services.studies.release_facts import ReleaseFacts
+from consent.services.studies.cards import card_of, drawn
 from consent.services.studies.requesters import requester_of
 from consent.settings import Settings, SettingsError
 from vault.files import write_new
@@ -51,36 +50,12 @@ def card(home: Path, study: str, out: Path, release: int | None, margins: Path |
         raise SettingsError("there is something already: name a new folder, or an empty one")
     with wiring.opened(Settings.read(home)) as installation:
         facts = installation.release_room.facts(study, release)
-    contents = _card(facts, told)
-    files = {"card.html": card_html(contents).encode(), "card.md": card_markdown(contents).encode()}
-    files |= figures(contents)
+    found = drawn(card_of(facts, told))
+    files = {"card.html": found.page.encode(), "card.md": found.text.encode(), **found.figures}
     out.mkdir(parents=True, exist_ok=True)
     for name, content in files.items():
         write_new(out / name, content)
     sys.stdout.write(f"{out / 'card.html'}\n")
-
-
-def _card(facts: ReleaseFacts, margins: Margins | None) -> Card:
-    return Card(
-        title=facts.study.reference.title,
-        study=facts.study.reference.id,
-        purpose=facts.study.text,
-        ethics=facts.study.ethics,
-        release=facts.release,
-        status=facts.status.name,
-        manifest=facts.manifest,
-        evaluation=facts.evaluation,
-        gate=facts.gate,
-        dictionary=facts.dictionary,
-        cohort=facts.cohort,
-        flow={IN_WORDS.get(verdict, verdict): facts.flow[verdict] for verdict in sorted(facts.flow, key=_telling)},
-        margins=margins,
-    )
-
-
-def _telling(verdict: str) -> tuple[int, str]:
-    known = list(IN_WORDS)
-    return known.index(verdict) if verdict in known else len(known), verdict
 
 
 def export(home: Path, study: str, release: int, file: Path) -> None:

@@ -5,13 +5,13 @@ from typing import Annotated
 
 import typer
 
-from consent.cli.app import Home, Identifier, Subject, app
+from consent.cli.app import Home, Identifier, Subject, local_app
 from consent.cli.study_commands import model_app
 
 StudyId = Annotated[str, typer.Argument(help="The study's id.")]
 
 
-@app.command()
+@local_app.command()
 def predict(
     home: Home,
     study: StudyId,
@@ -26,7 +26,7 @@ def predict(
     run(home, study, requester, subject, identifier, fhir=fhir)
 
 
-@app.command()
+@local_app.command()
 def aggregate(
     home: Home,
     study: StudyId,

@@ -1,4 +1,4 @@
-"""`consentry count`, `releases` and `model review`: what a study is told, and how its releases stand."""
+"""`consentry local count`, `releases` and `model review`: what a study is told, and how its releases stand."""
 
 from pathlib import Path
 

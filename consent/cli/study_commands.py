@@ -1,22 +1,22 @@
-"""The commands about studies that ask for nothing to be trained: their approval, counts, releases and their review."""
+"""The commands about studies in an installation's folder: approval, counts, trainings, releases and their review."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from consent.cli.app import Home, app
+from consent.cli.app import Home, local_app
 
 Study = Annotated[str, typer.Argument(help="The study's id.")]
 
 model_app = typer.Typer(help="One model of a study.", no_args_is_help=True)
-app.add_typer(model_app, name="model")
-study_app = typer.Typer(help="Studies: written, looked at as patients will, approved.", no_args_is_help=True)
-app.add_typer(study_app, name="study")
+local_app.add_typer(model_app, name="model")
+books_app = typer.Typer(help="Studies: written, looked at as patients will, approved.", no_args_is_help=True)
+local_app.add_typer(books_app, name="study")
 StudyFile = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="The study, a TOML file.")]
 
 
-@study_app.command()
+@books_app.command()
 def new(file: Annotated[Path, typer.Argument(help="A new file.")]) -> None:
     """Write a study's file to fill in; each field is explained in it."""
     from consent.cli.study_files import new as run
@@ -24,7 +24,7 @@ def new(file: Annotated[Path, typer.Argument(help="A new file.")]) -> None:
     run(file)
 
 
-@study_app.command()
+@books_app.command()
 def show(
     file: StudyFile,
     ethics: Annotated[str, typer.Option(help="Its ethics reference, where the file names none.")] = "",
@@ -35,7 +35,7 @@ def show(
     run(file, ethics)
 
 
-@study_app.command()
+@books_app.command()
 def approve(
     home: Home,
     file: StudyFile,
@@ -47,7 +47,7 @@ def approve(
     run(home, file, ethics)
 
 
-@study_app.command()
+@books_app.command()
 def change(
     home: Home,
     file: StudyFile,
@@ -59,7 +59,7 @@ def change(
     run(home, file, ethics)
 
 
-@study_app.command()
+@books_app.command()
 def close(home: Home, study: Study) -> None:
     """Close a study for good: nobody is asked or read for it any more, and its models are withdrawn."""
     from consent.cli.study_files import close as run
@@ -67,7 +67,7 @@ def close(home: Home, study: Study) -> None:
     run(home, study)
 
 
-@study_app.command(name="list")
+@books_app.command(name="list")
 def list_(home: Home) -> None:
     """List the studies: whether each is as it was approved, and how many releases it has."""
     from consent.cli.study_files import show_all
@@ -75,7 +75,7 @@ def list_(home: Home) -> None:
     show_all(home)
 
 
-@app.command()
+@local_app.command()
 def count(
     home: Home,
     study: Study,
@@ -87,7 +87,24 @@ def count(
     run(home, study, query)
 
 
-@app.command()
+@local_app.command()
+def train(
+    home: Home,
+    study: Study,
+    dictionary: Annotated[Path, typer.Argument(help="The dictionary, a TOML file.", exists=True, dir_okay=False)],
+    rounds: Annotated[int | None, typer.Option(min=1, max=10_000, help="Trees of the model.")] = None,
+    cohort: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="A cohort query, JSON: only who is in it.")
+    ] = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Show how far it is until it ends.")] = False,
+) -> None:
+    """Queue the training of a study's next release for a worker, and print the job's id; needs no passphrase."""
+    from consent.cli.jobs import train as run
+
+    run(home, study, dictionary, rounds, cohort, wait=wait)
+
+
+@local_app.command()
 def releases(home: Home, study: Study) -> None:
     """Show how a study's current release stands, whether it is due to be trained anew, and what changed so far."""
     from consent.cli.studies import releases as run

@@ -1,4 +1,4 @@
-"""`consentry study …`: a study from its file to the books, and what patients will read of it."""
+"""`consentry local study …`, and files of studies: from a file to the books, and what patients will read of it."""
 
 import sys
 from pathlib import Path
@@ -11,14 +11,12 @@ from rich.text import Text
 from consent import wiring
 from consent.adapters.study_toml import TEMPLATE, read_study
 from consent.cli.reading import file_text
-from consent.domain.data_use import permission_for
-from consent.domain.details import Details, category_words, render
-from consent.domain.study import Study
-from consent.domain.terms import SubjectId, Terms, month_end_after
+from consent.domain.details import category_words
+from consent.domain.study_draft import StudyDraft
 from consent.services.studies.registration import require_askable
+from consent.services.studies.sentences import all_allowed
 from consent.settings import Settings, SettingsError
 
-_NOBODY = SubjectId("0" * 32)
 _UNNAMED = "not named yet"
 """Stands for the ethics reference while there is none."""
 
@@ -35,18 +33,22 @@ def new(file: Path) -> None:
 
 def show(file: Path, ethics: str) -> None:
     """Say what patients will read, if they could be asked at all."""
-    study = read_study(file_text(file, "the study"), ethics, draft=_UNNAMED)
+    written = read_study(file_text(file, "the study"), ethics, draft=_UNNAMED)
+    study = StudyDraft(written, named=True).approved(written.ethics)
     require_askable(study)
-    said = _sentences(study)
+    said = all_allowed(study, wiring.utc_now())
     _say(f"{study.reference.title}\n{study.reference.institution}\n\n{study.text}\n")
     _say("A patient who allows everything signs this. The last day is an example: they choose their own.")
     for sentence in (said.who, said.what, said.why, said.until):
         _say(f"  {sentence}")
     _say(f"\nThey cannot take part without: {category_words(study.required)}.")
     _say(f"They can leave out: {category_words(study.optional) if study.optional else 'nothing'}.")
+    if written.data_use.other:
+        named = ", ".join(sorted(written.data_use.other))
+        _say(f"No machine decides {named}: a person must look at it, and say why it may be.")
     _say(f"SHA-256 of the text: {study.text_hash}")
-    named = study.ethics != _UNNAMED
-    _say(f"SHA-256 of the study: {study.hash() if named else 'name its ethics reference with --ethics'}")
+    hashed = study.hash() if study.ethics != _UNNAMED else "name its ethics reference with --ethics"
+    _say(f"SHA-256 of the study: {hashed}")
 
 
 def approve(home: Path, file: Path, ethics: str) -> None:
@@ -82,23 +84,7 @@ def show_all(home: Path) -> None:
         state = "closed" if one.closed else state
         study = one.study
         table.add_row(study.reference.id, Text(study.reference.title), state, str(one.releases), study.hash()[:16])
-    Console().print(table if listed else "No study is registered: `consentry study approve` registers one.")
-
-
-def _sentences(study: Study) -> Details:
-    """Return what somebody signs who allows everything."""
-    terms = Terms(
-        subject=_NOBODY,
-        study=study.reference,
-        data_use=permission_for(study.data_use),
-        operations=study.operations,
-        categories=study.required | study.optional,
-        window=study.window,
-        expires=month_end_after(wiring.utc_now(), 12),
-        language="en",
-        text_hash=study.text_hash,
-    )
-    return render(terms, bytes(32))
+    Console().print(table if listed else "No study is registered: `consentry local study approve` registers one.")
 
 
 def _say(line: str) -> None:

@@ -17,11 +17,11 @@ from rich.console import Console
 from analytics import Dictionary, Model, Parameters
 from analytics.apart import fit_apart
 from consent import wiring
-from consent.adapters.chain_store import require_unlocked
 from consent.adapters.fhir import read
 from consent.demo import portal
 from consent.demo.adversary import Adversary, copy_databases
 from consent.demo.choices import agrees, chosen_terms
+from consent.demo.folders import cleared
 from consent.demo.narration import Narrator
 from consent.demo.wallets import Wallet
 from consent.domain.data_use import DataUse
@@ -39,7 +39,7 @@ from consent.services.received import ReceivedResource
 from consent.services.relayer import Published
 from consent.services.studies.serving import ModelRefusedError, load_active
 from consent.services.studies.training import Trained
-from consent.settings import Settings, default_replicas
+from consent.settings import Settings
 from consent.wiring import LedgerRoom
 from examples import support2
 from vault.files import append_private
@@ -54,10 +54,6 @@ WITHOUT_KEY = 10
 TEXT = """This study asks whether the records of seriously ill people can teach a computer to tell how likely death
 within 180 days is. It uses what you allow below and nothing else. It never sees your name. Your care does not change,
 whatever you choose. You can stop at any time."""
-
-
-class DemoFolderError(ConsentError):
-    """The folder for the demo holds something else; name another, or empty it."""
 
 
 @dataclass(slots=True)
@@ -114,19 +110,9 @@ def tell(home: Path, console: Console, patients: int | None = None) -> Story:
 
 
 def _begin(home: Path, console: Console) -> Story:
-    """Clear an earlier demo away and lay out the operator's passphrase, drawn for this telling."""
-    marker = home / "this-is-a-demo"
-    if home.exists() and any(home.iterdir()):
-        if not marker.exists():
-            raise DemoFolderError("this folder holds something that is no demo: name another, or empty it")
-        require_unlocked(wiring.Places(home).chain)
-        shutil.rmtree(home)
-    wiring.make_folders(wiring.Places(home))
-    wiring.write_private(marker, b"Simulated patients; `consentry demo` clears this folder.\n")
-    passphrase = secrets.token_urlsafe(24).encode()
-    wiring.write_private(home / "operator" / "passphrase", passphrase)
+    """Lay out the folder, and what is asked of whom."""
+    settings = cleared(home)
     dictionary = Dictionary.parse(support2.dictionary_text())
-    settings = Settings(home, passphrase, default_replicas(home))
     return Story(settings, Narrator(console), dictionary, _study(dictionary))
 
 

@@ -71,7 +71,7 @@ class Desk:
     def requested(self, action: str, number: int) -> Path:
         """Have a request printed, and keep it in a file."""
         file = self.home.parent / f"{action}-{number}-{os.urandom(4).hex()}.json"
-        file.write_text(self.done("request", action, "--identifier", identifier_of(number)).stdout)
+        file.write_text(self.done("local request", action, "--identifier", identifier_of(number)).stdout)
         return file
 
     def approved(self, action: str, number: int) -> Path:

@@ -96,7 +96,7 @@ def test_what_waits_for_the_chain_too_long(home: Path, sound: Template) -> None:
 def test_a_job_that_nobody_does(home: Path, sound: Template, tmp_path: Path) -> None:
     (tmp_path / "dictionary.toml").write_text(DICTIONARY_TEXT)
     desk = Desk.at(home, sound)
-    job = desk.done("train", "kidneys", tmp_path / "dictionary.toml").stdout.split()[0]
+    job = desk.done("local train", "kidneys", tmp_path / "dictionary.toml").stdout.split()[0]
     assert said(home, ahead=7200) == {"jobs: waiting"}
     desk.done("cancel", job)
     assert said(home, ahead=7200) == set()

@@ -27,7 +27,8 @@ def desk(database_kind: Kind, tmp_path: Path) -> Desk:
 
 def test_a_code_is_printed_with_where_to_type_it(desk: Desk) -> None:
     ran = desk.done("invite", "--identifier", identifier_of(NEW), CONSENTRY_PORTAL="https://portal.hospital.example",
-                    CONSENTRY_SIGNING="https://sign.hospital.example", CONSENTRY_TELEPHONE="020 7946 0123")  # fmt: skip
+                    CONSENTRY_SIGNING="https://sign.hospital.example", CONSENTRY_API="https://api.hospital.example",
+                    CONSENTRY_TELEPHONE="020 7946 0123")  # fmt: skip
     assert re.fullmatch(CODE, ran.stdout.strip())
     assert "https://portal.hospital.example/start" in ran.stderr
 

@@ -31,7 +31,7 @@ def home(template: Template, tmp_path: Path) -> Path:
 
 
 def queue(home: Path, *options: str, study: str = "kidneys") -> Ran:
-    return consentry("train", home, study, home.parent / "dictionary.toml", *options)
+    return consentry("local", "train", home, study, home.parent / "dictionary.toml", *options)
 
 
 @contextmanager

@@ -212,7 +212,7 @@ NO_IDENTIFIERS = [
 DOORS = {
     "identify": ("--subject", "0" * 32),
     "enrol": (),
-    "request erase": (),
+    "local request": ("erase",),
     "consents": (),
     "stop": (),
     "hold": ("--basis", "court"),
@@ -222,8 +222,7 @@ DOORS = {
 
 @pytest.mark.parametrize("command", DOORS)
 def test_what_is_no_identifier_is_refused_at_every_door_and_not_repeated(bystander: Desk, command: str) -> None:
-    name, *action = command.split()
-    ran = bystander.run(name, *action, *DOORS[command], "--identifier", NAME)
+    ran = bystander.run(command, *DOORS[command], "--identifier", NAME)
     refused(ran, USAGE, "system|value on one line, as in https://hospital.example|1020")
     assert NAME not in ran.stdout + ran.stderr
 
@@ -240,7 +239,7 @@ def test_an_identifier_has_two_parts_on_one_line(bystander: Desk, text: str) -> 
 
 def test_one_person_is_named_and_neither_none_nor_two(bystander: Desk) -> None:
     both = ("--subject", bystander.subject(1), "--identifier", identifier_of(1))
-    for command in (("consents",), ("stop",), ("request", "erase"), ("hold", "--basis", "court")):
+    for command in (("consents",), ("stop",), ("local request", "erase"), ("hold", "--basis", "court")):
         refused(bystander.run(*command), USAGE, "name one person")
     refused(bystander.run("lift", *both), USAGE, "name one person")
     refused(bystander.run("stop", "--subject", "nobody"), NOT_FOUND, "no such person")
@@ -280,7 +279,7 @@ def test_an_erasure_goes_from_a_request_to_its_receipt(desk: Desk, tmp_path: Pat
     desk.ledger()
     assert re.search(r"final since \d{4}-\d\d-\d\d \d\d:\d\dZ$", standing(desk))
     assert "attested" in json.loads(desk.done("erasures", "--receipt", subject).stdout)
-    refused(desk.run("request", "erase", "--subject", subject), NOT_FOUND, "no such person")
+    refused(desk.run("local request", "erase", "--subject", subject), NOT_FOUND, "no such person")
     assert "3 refused: their person was erased" in desk.done("import", back).stdout
     desk.done("enrol", "--identifier", identifier_of(2))
     assert desk.done("import", back).stdout == "Patients: 1. Records sealed: 3."
@@ -294,7 +293,7 @@ def test_an_erasure_needs_who_may_ask_and_is_asked_once(desk: Desk) -> None:
     desk.done("erase", signed)
     refused(desk.run("erase", signed), REFUSED, "already")
     refused(desk.run("access", desk.signed("access", 1), *out), REFUSED, "asked to be erased")
-    refused(desk.run("request", "forget", "--subject", desk.subject(1)), USAGE, "to erase, for access")
+    refused(desk.run("local request", "forget", "--subject", desk.subject(1)), USAGE, "to erase, for access")
 
 
 def test_a_hold_keeps_what_an_erasure_would_delete_until_it_is_lifted(desk: Desk) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 import migrations
 from consent.adapters.sql import open_records
-from consent.cli.app import PARTS, app
+from consent.cli.app import LOCAL, PARTS, app, local_app, name_of
 from consent.cli.errors import BROKEN, NOT_FOUND, REFUSED, SIGN_IN, USAGE
 from consent.wiring import opened
 from tests.cli.desk import Desk
@@ -69,9 +69,9 @@ def databases(desk: Desk) -> list[bytes]:
 
 
 def test_every_command_has_its_part_of_the_help() -> None:
-    named = {command.name or getattr(command.callback, "__name__", "") for command in app.registered_commands}
-    named |= {str(group.name) for group in app.registered_groups}
-    assert named == {name for names in PARTS.values() for name in names}
+    for group, wanted in ((app, {name for names in PARTS.values() for name in names}), (local_app, set(LOCAL))):
+        named = {name_of(command) for command in group.registered_commands}
+        assert named | {str(inner.name) for inner in group.registered_groups} == wanted
     shown = consentry("--help").stdout
     assert [shown.index(part) for part in PARTS] == sorted(shown.index(part) for part in PARTS)
 
@@ -87,6 +87,8 @@ def test_no_help_imports_anything_heavy() -> None:
         "print('LOADED', *sys.modules)\n"
     )
     commands = [*(name for names in PARTS.values() for name in names), "epoch turn", "operator new", "operator add"]
+    commands += [f"local {name}" for name in LOCAL] + ["study show", "local study approve", "local model card"]
+    commands += ["cohort preview", "request send", "model manifest"]
     told = subprocess.run(
         [sys.executable, "-c", ask], input="\n".join(commands), capture_output=True, text=True, check=True, cwd=ROOT
     ).stdout  # fmt: skip
