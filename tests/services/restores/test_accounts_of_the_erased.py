@@ -139,8 +139,8 @@ def test_no_backup_tells_who_was_signed_in_and_what_they_were_choosing_and_none_
     home: Path, template: Template, settled: Backup, staying: SubjectId
 ) -> None:
     with closing(sqlite3.connect(settled.records)) as backup:
-        rows = [backup.execute(f"SELECT count(*) FROM {table.name}").fetchone() for table in SHORT_LIVED]  # noqa: S608  # names of ours
-        assert rows == [(0,)] * len(SHORT_LIVED)
+        lines = [backup.execute(f"SELECT count(*) FROM {table.name}").fetchone() for table in SHORT_LIVED]  # noqa: S608  # names of ours
+        assert lines == [(0,)] * len(SHORT_LIVED)
     with House.opened(home, template.wallets) as house:
         rows = Portal.of(house).rows()
         old = shutil.copyfile(settled.records, home.parent / "of-an-earlier-version.sqlite")
