@@ -53,7 +53,7 @@ class Walk(Sent):
     """Which page of a list."""
 
     limit: int = Field(default=50, ge=1, le=100)
-    cursor: str | None = Field(default=None, max_length=8192)
+    cursor: str | None = Field(default=None, min_length=1, max_length=8192)
 
 
 class TokenRequest(Sent):
