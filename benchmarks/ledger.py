@@ -15,8 +15,9 @@ from consent.adapters.embedded_chain import ChainKeys, EmbeddedChain
 from consent.adapters.signing import recover
 from consent.adapters.sql import SqlStore, open_records
 from consent.domain.grant import PublishedGrant
+from consent.domain.registry_replay import Key
 from consent.domain.terms import SubjectId
-from consent.ports import Errand, Key, OutboxItem
+from consent.ports import Errand, OutboxItem
 from consent.services.book import BookEntry, ConsentBook
 from consent.services.following import LedgerFollower
 from consent.services.log import Log

@@ -5,6 +5,8 @@ People appear under their SubjectId only. What would join a person to the chain 
 under a key that is sealed with the person's consent: once they are erased the leaf still verifies and says nothing.
 """
 
+import hashlib
+import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -12,6 +14,7 @@ from enum import StrEnum
 from consent.domain.hashing import Json, canonical_json
 from consent.domain.merkle import leaf_hash
 from consent.domain.terms import SubjectId
+from consent.domain.typed_data import Address
 
 
 class Action(StrEnum):
@@ -107,3 +110,8 @@ class PlacedEntry:
     index: int
     body: bytes
     leaf: bytes
+
+
+def blinded(entry_key: bytes, commitment: bytes, patient: Address) -> str:
+    """Return what an entry says of a consent's commitment and address: HMAC-SHA256 under the entry's own key, hex."""
+    return hmac.new(entry_key, commitment + patient, hashlib.sha256).hexdigest()

@@ -9,7 +9,7 @@ each digest with eth-account's of the same nested message.
 
 from dataclasses import dataclass
 from functools import cache, cached_property
-from typing import Final, NewType
+from typing import Final, NewType, Protocol
 
 from consent.domain.hashing import keccak
 
@@ -62,3 +62,10 @@ def hash_text(text: str) -> bytes:
 def word(value: int | bytes) -> bytes:
     """Return an unsigned integer or an address as one big-endian word."""
     return value.to_bytes(32, "big") if isinstance(value, int) else value.rjust(32, b"\x00")
+
+
+class Recovery(Protocol):
+    """Recovers who signed a 32-byte digest with an EIP-2098 compact secp256k1 signature."""
+
+    def __call__(self, digest: bytes, signature: bytes) -> Address | None:
+        """Return the signer's address, or None when no key gives this signature or its s is high (EIP-2)."""

@@ -42,7 +42,7 @@ from consent.ports.ledger import (
     Stops,
     Transaction,
 )
-from consent.ports.log_sieve import EVERYTHING, HOUSE, Sieve
+from consent.ports.log_sieve import EVERYTHING, HOUSE, RECEIPTED, Sieve
 from consent.ports.notices import Notices, StoredNotice
 from consent.ports.outbox import (
     Errand,
@@ -58,7 +58,6 @@ from consent.ports.passkeys import CheckedPasskey, InvalidPasskeyError, Passkeys
 from consent.ports.post import Post
 from consent.ports.projection import (
     KeptBlock,
-    Key,
     ProjectedGrant,
     ProjectedModel,
     Projection,
@@ -72,7 +71,6 @@ from consent.ports.store import (
     Consents,
     Patient,
     Patients,
-    Recovery,
     Signer,
     Store,
     StoredConsent,
@@ -87,6 +85,7 @@ __all__ = [
     "EVERYTHING",
     "HOUSE",
     "MAX_ATTEMPTS",
+    "RECEIPTED",
     "ROLES",
     "WORN_OUT",
     "Accounts",
@@ -117,7 +116,6 @@ __all__ = [
     "JobState",
     "Jobs",
     "KeptBlock",
-    "Key",
     "Ledger",
     "LogArchive",
     "Mined",
@@ -140,7 +138,6 @@ __all__ = [
     "ProjectedModel",
     "Projection",
     "ProjectionHead",
-    "Recovery",
     "Registration",
     "Replacements",
     "Reports",

@@ -28,3 +28,8 @@ class Sieve:
 
 
 EVERYTHING: Final = Sieve()
+
+RECEIPTED: Final = Sieve(
+    having=(b'{"action":"grant","actor":', b'{"action":"stop","actor":', b'{"action":"erase","actor":')
+)
+"""What there may be receipts of; it has its index (migration 0013)."""

@@ -7,9 +7,6 @@ from typing import Protocol
 from consent.domain.typed_data import Address
 from consent.ports.ledger import Head, ModelStatus
 
-Key = tuple[Address, bytes]
-"""A commitment of an address: what grants and revocations are about."""
-
 
 @dataclass(frozen=True, slots=True)
 class ProjectedGrant:

@@ -34,13 +34,6 @@ class Signer(Protocol):
         """Return the 64-byte signature of `message`."""
 
 
-class Recovery(Protocol):
-    """Recovers who signed a 32-byte digest with an EIP-2098 compact secp256k1 signature."""
-
-    def __call__(self, digest: bytes, signature: bytes) -> Address | None:
-        """Return the signer's address, or None when no key gives this signature or its s is high (EIP-2)."""
-
-
 @dataclass(frozen=True, slots=True)
 class Patient:
     """One enrolled person: random id, address of the enrolment key, and whether they asked to be erased."""

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from consent.domain.entry import PERMIT, Action, PlacedEntry
+from consent.domain.key_history import KeyHistory, KeyJudge
+from consent.domain.study_acts import StudyActs
+from consent.domain.telling import facts_of, said
 from consent.domain.terms import SubjectId
 from consent.domain.typed_data import Address
 from consent.ports import AuditLog
-from consent.services.key_history import KeyHistory, KeyJudge
-from consent.services.study_acts import StudyActs
-from consent.services.telling import facts_of, said
 
 COUNTED, NOT_COUNTED = "COUNTED", "NOT_COUNTED"
 """Verdicts of a person's preference to be counted; the newest stands, and who said nothing is not counted."""

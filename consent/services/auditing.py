@@ -18,21 +18,21 @@ from consent.domain.entry import Action
 from consent.domain.errors import ConsentError
 from consent.domain.grant import PUBLISH_WITHIN_SECONDS
 from consent.domain.hashing import HASH_BYTES, Json, canonical_json
-from consent.domain.history import EMPTY_HISTORY, Event, Granted, fold
+from consent.domain.history import EMPTY_HISTORY, fold
 from consent.domain.identity import Identity
+from consent.domain.key_history import CHANGES
 from consent.domain.manifest import InvalidManifestError, Manifest, Opening, rows_root
 from consent.domain.merkle import leaf_hash, tree_root
 from consent.domain.note import open_note
 from consent.domain.receipt import Receipt
+from consent.domain.registry_replay import Chain, Key
+from consent.domain.telling import said
 from consent.domain.typed_data import Address
 from consent.ports import AuditLog, Errand, Ledger, OutboxRows, Patients
 from consent.services.acts import Acts
-from consent.services.key_history import CHANGES
-from consent.services.telling import said
 
 Verifier = Callable[[bytes, bytes], bool]
 """`verify(message, signature)`: whether the log key signed the message (Ed25519)."""
-Key = tuple[Address, bytes]
 STOP_WITHIN: Final = 24 * 3600
 """Seconds within which a stop's revocation must be on the ledger."""
 CLOCKS_DIFFER: Final = 3600
@@ -93,38 +93,6 @@ def _manifest(
         raise InvalidEvidenceError("evidence is of version 1 or 2: a newer consentry may read it")
     envelope = canonical_json(value["envelope"])
     return Manifest.from_json(json.loads(unverified_payload(envelope))), openings, envelope
-
-
-@dataclass(frozen=True, slots=True)
-class Chain:
-    """The registry as replayed from its events: when each commitment of each address was granted and revoked."""
-
-    events: Sequence[Event]
-    grants: Mapping[Key, Granted]
-    revoked_block: Mapping[Key, int]
-    revoked_time: Mapping[Key, int]
-
-    @classmethod
-    def replayed(cls, events: Sequence[Event]) -> "Chain":
-        """Replay events in log order; the first grant and the first revocation of a commitment stand."""
-        grants: dict[Key, Granted] = {}
-        revoked: dict[Key, int] = {}
-        times: dict[Key, int] = {}
-        for event in events:
-            key = (event.patient, event.commitment)
-            if isinstance(event, Granted):
-                grants.setdefault(key, event)
-            else:
-                revoked.setdefault(key, event.block)
-                times.setdefault(key, event.time)
-        return cls(events, grants, revoked, times)
-
-    def in_force(self, key: Key, block: int, time: int) -> bool:
-        """Say whether a grant stood after `block`, whose time is `time` (Unix seconds)."""
-        grant = self.grants.get(key)
-        if grant is None or grant.block > block or grant.expires <= time:
-            return False
-        return self.revoked_block.get(key, block + 1) > block
 
 
 def audit_chain(ledger: Ledger) -> tuple[Chain, Finding]:

@@ -7,13 +7,13 @@ from typing import Any, Final, Literal
 
 from consent.domain.errors import ConsentError
 from consent.domain.hashing import Json
+from consent.domain.key_history import OPERATORS_NEEDED, KeyHistory, KeyJudge
+from consent.domain.operators import KeyVerifier, Register
 from consent.domain.request_file import Authorisation, OperatorApprovals, PatientSignature, RequestFile
 from consent.domain.subject_request import InvalidRequestError, RequestAction, SubjectRequest, untimely
-from consent.domain.typed_data import Address, SigningDomain
-from consent.ports import AuditLog, Recovery, Unit
-from consent.services.key_history import OPERATORS_NEEDED, KeyHistory, KeyJudge
-from consent.services.operators import KeyVerifier, Register
-from consent.services.telling import said
+from consent.domain.telling import said
+from consent.domain.typed_data import Address, Recovery, SigningDomain
+from consent.ports import AuditLog, Unit
 
 _ENROL: Final = b'{"action":"enrol"'
 _ERASE: Final = b'{"action":"erase"'

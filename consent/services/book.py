@@ -5,75 +5,30 @@ Each consent is rendered and checked again as it is opened: stored bytes are not
 its own and follows the log with it: each act is an entry, in the transaction that stores the act.
 """
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from consent.domain.decision import Consent, KnownGrant
-from consent.domain.details import render
 from consent.domain.entry import PERMIT, Action, PlacedEntry
-from consent.domain.grant import AddressCertificate, Grant
-from consent.domain.hashing import Json, canonical_json
+from consent.domain.grant import AddressCertificate
+from consent.domain.key_history import KeyHistory
+from consent.domain.registry_replay import Key
+from consent.domain.signed_consent import SignedConsent
+from consent.domain.study_acts import StudyActs
+from consent.domain.telling import said
 from consent.domain.terms import SubjectId, Terms
-from consent.domain.typed_data import Address, SigningDomain
-from consent.ports import Key, Recovery, StoredConsent, Unit
+from consent.domain.typed_data import Address, Recovery, SigningDomain
+from consent.ports import StoredConsent, Unit
 from consent.services.acts import BEARING_ON_KEYS, COUNTED, NOT_COUNTED, UNDONE, Acts
-from consent.services.key_history import KeyHistory
 from consent.services.projection import Standing, Standings
-from consent.services.study_acts import StudyActs
-from consent.services.telling import said
 from vault import DecryptionError, KeyDamagedError, KeyNotFoundError, Part, Vault
 
 LABEL = "consent"
 REVOCATION_LABEL = "revocation"
 _READ: Final = b'{"action":"read"'
 """How the entry of an access begins (RFC 8785 sorts names): most entries are one, and none changes the book."""
-
-
-@dataclass(frozen=True, slots=True)
-class SignedConsent:
-    """What a patient handed in: terms, salt, signed grant and address certificate.
-
-    `entry_key` is 32 random bytes that blind the consent in the log; it dies with the subject's key.
-    """
-
-    terms: Terms
-    salt: bytes
-    patient: Address
-    expires: int
-    publish_by: int
-    signature: bytes
-    certificate: bytes
-    entry_key: bytes
-
-    @property
-    def grant(self) -> Grant:
-        """The grant over the sentences that the terms render."""
-        return Grant(render(self.terms, self.salt), self.patient, self.expires, self.publish_by)
-
-    def to_bytes(self) -> bytes:
-        """Return canonical JSON, bytes in hex: what is sealed."""
-        value: dict[str, Json] = {"terms": self.terms.to_json(), "expires": self.expires, "publish_by": self.publish_by}
-        for name in ("salt", "patient", "signature", "certificate", "entry_key"):
-            value[name] = getattr(self, name).hex()
-        return canonical_json(value)
-
-    @classmethod
-    def from_bytes(cls, opened: bytes) -> "SignedConsent":
-        """Read what `to_bytes` wrote."""
-        value = json.loads(opened)
-        return cls(
-            terms=Terms.from_json(value["terms"]),
-            salt=bytes.fromhex(value["salt"]),
-            patient=Address(bytes.fromhex(value["patient"])),
-            expires=value["expires"],
-            publish_by=value["publish_by"],
-            signature=bytes.fromhex(value["signature"]),
-            certificate=bytes.fromhex(value["certificate"]),
-            entry_key=bytes.fromhex(value["entry_key"]),
-        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from consent.domain.history import Event, Granted
-from consent.ports import Key, ModelChange, ModelStatus, ProjectedGrant, ProjectedModel
+from consent.domain.registry_replay import Key
+from consent.ports import ModelChange, ModelStatus, ProjectedGrant, ProjectedModel
 
 
 @dataclass(slots=True)

@@ -19,15 +19,15 @@ from consent.domain.receipt import Receipt
 from consent.domain.request_file import RequestFile
 from consent.domain.stop_list import Mark, MarkKind
 from consent.domain.subject_request import RequestAction
+from consent.domain.telling import said
 from consent.domain.terms import SubjectId
-from consent.ports import StopList, Store, Unit
+from consent.ports import RECEIPTED, StopList, Store, Unit
 from consent.services.authorising import Authorising, subject_request
 from consent.services.book import ConsentBook
 from consent.services.erasure_register import ErasureRegister
 from consent.services.granting import Granting
 from consent.services.log import Log
 from consent.services.outbox import Outbox
-from consent.services.telling import RECEIPTED, said
 from vault import Vault
 
 ATTESTED: Final = (

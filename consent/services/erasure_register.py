@@ -6,9 +6,9 @@ from typing import Any, Final
 
 from consent.domain.entry import Action
 from consent.domain.erasure import KEYLESS, Erasure, ErasureState, Hold, Step
+from consent.domain.telling import said
 from consent.domain.terms import SubjectId
 from consent.ports import StopList, Unit
-from consent.services.telling import said
 
 _READ: Final = b'{"action":"read"'
 _STATES: Final = {state.value: state for state in ErasureState}

@@ -12,11 +12,11 @@ from typing import Final
 
 from consent.domain.errors import LedgerUnavailableError
 from consent.domain.history import EMPTY_HISTORY, Event, fold
+from consent.domain.registry_replay import Key
 from consent.ports import (
     Errand,
     Head,
     KeptBlock,
-    Key,
     Ledger,
     ModelChange,
     ModelStatus,

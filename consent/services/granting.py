@@ -1,7 +1,5 @@
 """Taking in what patients sign: grants and stops. What is acknowledged here is stored, logged and on its way."""
 
-import hashlib
-import hmac
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,19 +8,20 @@ from itertools import groupby
 from typing import Final
 
 from consent.domain.details import Details, require_rendered
-from consent.domain.entry import PERMIT, Action, Entry, PlacedEntry
+from consent.domain.entry import PERMIT, Action, Entry, PlacedEntry, blinded
 from consent.domain.errors import ConsentError
 from consent.domain.grant import PUBLISH_WITHIN_SECONDS, SIGNATURE_BYTES, AddressCertificate, Grant, SignedRevocation
 from consent.domain.publication import draw_slots
 from consent.domain.receipt import Receipt
+from consent.domain.signed_consent import SignedConsent
 from consent.domain.stop_list import Mark, MarkKind
+from consent.domain.telling import said
 from consent.domain.terms import SubjectId, Terms
 from consent.domain.typed_data import Address
 from consent.ports import Errand, OutboxItem, StopList, Store, StoredConsent, Unit
-from consent.services.book import LABEL, REVOCATION_LABEL, BookEntry, ConsentBook, SignedConsent
+from consent.services.book import LABEL, REVOCATION_LABEL, BookEntry, ConsentBook
 from consent.services.log import Log
 from consent.services.outbox import OpenOutbox, Outbox
-from consent.services.telling import said
 from vault import Part, Vault
 
 PUBLISH_MARGIN_SECONDS: Final = 3600
@@ -342,11 +341,6 @@ def _revoking(entry: BookEntry, signed: SignedRevocation | None, due: int) -> Ou
     if signed is None:
         return OutboxItem(Errand.STOP, entry.patient, entry.commitment, due=due)
     return OutboxItem(Errand.REVOKE, entry.patient, entry.commitment, signature=signed.signature, due=due)
-
-
-def blinded(entry_key: bytes, commitment: bytes, patient: Address) -> str:
-    """Return what an entry says of a consent's commitment and address: HMAC-SHA256 under the entry's own key, hex."""
-    return hmac.new(entry_key, commitment + patient, hashlib.sha256).hexdigest()
 
 
 def _entry(submission: Submission, consent: StoredConsent, signed: SignedConsent, now: datetime) -> Entry:

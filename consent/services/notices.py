@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from consent.domain.entry import PERMIT, Action
 from consent.domain.hashing import Json, canonical_json
+from consent.domain.telling import said
 from consent.domain.terms import SubjectId
 from consent.ports import Store, StoredNotice, Unit
 from consent.services.book import BookEntry, ConsentBook
@@ -24,7 +25,6 @@ from consent.services.contacts import Contact, contact_of
 from consent.services.portal.studies import ApprovedStudies
 from consent.services.projection import LedgerProjection
 from consent.services.studies.requesters import Themselves
-from consent.services.telling import said
 from vault import DecryptionError, EpochSeal, Vault, VaultError
 
 FAREWELL_SECONDS: Final = 3600

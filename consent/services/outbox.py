@@ -17,9 +17,10 @@ from struct import error as StructError  # noqa: N812  # an error like any other
 from typing import Final
 
 from consent.domain.errors import ConsentError
+from consent.domain.registry_replay import Key
 from consent.domain.terms import SubjectId
 from consent.domain.typed_data import Address
-from consent.ports import Errand, Key, OutboxItem, OutboxRow, OutboxRows, Unit
+from consent.ports import Errand, OutboxItem, OutboxRow, OutboxRows, Unit
 from vault import DecryptionError, EpochSeal
 
 _ITEM: Final = Struct(">20s32sQQ")

@@ -14,8 +14,9 @@ from typing import Final
 
 from consent.domain.decision import LedgerReading
 from consent.domain.hashing import HASH_BYTES
+from consent.domain.registry_replay import Key
 from consent.domain.typed_data import Address, word
-from consent.ports import Key, ModelStatus, ProjectedGrant, ProjectedModel, ProjectionHead, Unit
+from consent.ports import ModelStatus, ProjectedGrant, ProjectedModel, ProjectionHead, Unit
 
 _MODULUS: Final = 2 ** (8 * HASH_BYTES)
 _NEVER: Final = 2**64 - 1

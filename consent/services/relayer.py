@@ -15,11 +15,11 @@ from consent.domain.entry import Action, Entry
 from consent.domain.errors import LedgerRejectedError, LedgerUnavailableError
 from consent.domain.grant import BATCH_LIMIT, PublishedGrant, SignedRevocation
 from consent.domain.hashing import Json
+from consent.domain.registry_replay import Key
 from consent.ports import (
     Act,
     Errand,
     Grants,
-    Key,
     Mined,
     ModelAct,
     ModelStatus,

@@ -12,9 +12,11 @@ from itertools import groupby
 from typing import Final
 
 from consent.domain.publication import draw_slots
+from consent.domain.registry_replay import Key
+from consent.domain.signed_consent import SignedConsent
 from consent.domain.terms import SubjectId
-from consent.ports import Errand, Key, OutboxItem, ProjectedGrant, StoredConsent, Unit
-from consent.services.book import BookEntry, ConsentBook, SignedConsent
+from consent.ports import Errand, OutboxItem, ProjectedGrant, StoredConsent, Unit
+from consent.services.book import BookEntry, ConsentBook
 from consent.services.granting import PUBLISH_MARGIN_SECONDS
 from consent.services.outbox import OpenOutbox, Outbox
 

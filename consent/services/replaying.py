@@ -13,11 +13,11 @@ from datetime import datetime
 from consent.domain.entry import Action, Entry
 from consent.domain.erasure import ErasureState
 from consent.domain.hashing import Json
+from consent.domain.key_history import KeyJudge
 from consent.domain.stop_list import MarkKind, StopListError, StopState
 from consent.domain.terms import SubjectId
 from consent.ports import StopList, Store, Unit
 from consent.services.acts import Acts, read_acts
-from consent.services.key_history import KeyJudge
 from consent.services.log import Log
 from consent.services.outbox import require_renewal
 from vault import Vault

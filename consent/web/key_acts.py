@@ -19,10 +19,10 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_limiter import Limiter
 
+from consent.domain.key_history import nonce_for
 from consent.domain.request_file import PatientSignature, RequestFile
 from consent.domain.subject_request import RequestAction, SubjectRequest
 from consent.services.authorising import NotAuthorisedError
-from consent.services.key_history import nonce_for
 from consent.services.portal.enrolling import EnrolmentError
 from consent.web.one_act import WALLET, act_of, as_bytes, posted, reply, wallet_of, ways_in
 from consent.web.problems import Refusal

@@ -15,6 +15,7 @@ from consent.adapters.sql import SqlStore
 from consent.adapters.sql.row_macs import RowMacs
 from consent.adapters.stop_file import StopFile
 from consent.domain.entry import Action, Entry
+from consent.domain.key_history import KeyJudge
 from consent.domain.typed_data import SigningDomain
 from consent.services.access import OwnRecords
 from consent.services.acts import Acts
@@ -26,7 +27,6 @@ from consent.services.erasure import Erasures
 from consent.services.erasure_register import ErasureRegister
 from consent.services.evidence import EvidenceRoom
 from consent.services.granting import Granting
-from consent.services.key_history import KeyJudge
 from consent.services.log import Log
 from consent.services.notices import Noticing
 from consent.services.operators import Operators

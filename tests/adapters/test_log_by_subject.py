@@ -10,9 +10,8 @@ from sqlalchemy import event
 from consent.adapters.sql import SqlStore, open_records
 from consent.domain.entry import Action, Entry
 from consent.domain.terms import SubjectId
-from consent.ports import EVERYTHING, HOUSE, Sieve
+from consent.ports import EVERYTHING, HOUSE, RECEIPTED, Sieve
 from consent.services.portal.activity import SIEVES, Shown
-from consent.services.telling import RECEIPTED
 from tests.databases import KINDS, new_records
 
 ANN, BEN, NOBODY = SubjectId("a" * 32), SubjectId("b" * 32), SubjectId("c" * 32)

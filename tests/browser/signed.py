@@ -4,7 +4,7 @@ from typing import Final
 
 from playwright.sync_api import Page
 
-from consent.services.book import SignedConsent
+from consent.domain.signed_consent import SignedConsent
 from tests.browser.hospital import Hospital
 
 SENTENCES: Final = ("who", "what", "why", "until")

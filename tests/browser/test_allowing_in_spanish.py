@@ -6,9 +6,9 @@ import pytest
 from playwright.sync_api import Page
 
 from consent.domain.details import Details, render
+from consent.domain.signed_consent import SignedConsent
 from consent.domain.terms import SubjectId
 from consent.domain.wording import ENGLISH, SPANISH, Wording
-from consent.services.book import SignedConsent
 from tests.browser import looks
 from tests.browser.hospital import Hospital, made_a_key
 from tests.browser.looking import with_a_key

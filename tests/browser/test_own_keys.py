@@ -8,10 +8,10 @@ import pytest
 from playwright.sync_api import Page
 
 from consent import wiring
+from consent.domain.key_history import WAIT_SECONDS
 from consent.domain.request_file import RequestFile
 from consent.domain.subject_request import RequestAction
 from consent.domain.terms import SubjectId
-from consent.services.key_history import WAIT_SECONDS
 from consent.services.portal.enrolling import Slot
 from consent.settings import WebSettings
 from tests.browser.conftest import Seen

@@ -28,8 +28,8 @@ from consent.adapters.fhir import read
 from consent.adapters.signing import LogKey
 from consent.adapters.sql.tables import consents, metadata
 from consent.demo.wallets import Wallet
+from consent.domain.registry_replay import Key
 from consent.domain.terms import Category, SubjectId
-from consent.ports import Key
 from consent.services.book import LABEL
 from consent.services.received import Attachment, ReceivedResource
 from consent.wiring.backups import back_up_installation

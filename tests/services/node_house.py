@@ -19,7 +19,8 @@ from consent.adapters.deployments import deployment_to_json
 from consent.adapters.json_rpc import Node
 from consent.adapters.node_chain import NodeChain, connected, deploy
 from consent.domain.history import Event
-from consent.ports import Key, Ledger, ProjectedGrant, ProjectionHead, Store
+from consent.domain.registry_replay import Key
+from consent.ports import Ledger, ProjectedGrant, ProjectionHead, Store
 from consent.services.anchoring import Anchoring
 from consent.services.chain_copy import ChainCopy
 from consent.services.following import LedgerFollower

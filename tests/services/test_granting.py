@@ -353,7 +353,7 @@ def test_a_certificate_that_was_swapped_at_rest_no_longer_counts(house: House) -
 @given(salt=st.binary(min_size=32, max_size=32), months=st.integers(1, 12), start=st.dates() | st.none())
 @settings(max_examples=20, deadline=None)
 def test_any_terms_that_the_study_allows_go_round(shared_house: House, salt: bytes, months: int, start: object) -> None:
-    from consent.services.book import SignedConsent
+    from consent.domain.signed_consent import SignedConsent
 
     subject = shared_house.people[2]
     terms = shared_house.terms(subject, window=Window(start=start), expires=datetime(2030, months, 1, tzinfo=UTC))  # type: ignore[arg-type]  # a date or None

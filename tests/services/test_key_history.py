@@ -11,15 +11,7 @@ import pytest
 from consent.demo.wallets import Wallet
 from consent.domain.entry import Action, Entry
 from consent.domain.hashing import Json
-from consent.domain.request_file import PatientSignature
-from consent.domain.subject_request import RequestAction, SubjectRequest
-from consent.domain.terms import SubjectId
-from consent.domain.typed_data import Address
-from consent.services.acts import Acts, read_acts
-from consent.services.auditing import Finding, audit_acts, audit_key_times
-from consent.services.authorising import NotAuthorisedError
-from consent.services.granting import CertificateError
-from consent.services.key_history import (
+from consent.domain.key_history import (
     ASKED,
     CANCELLED,
     INVITED,
@@ -30,6 +22,14 @@ from consent.services.key_history import (
     nonce_for,
     statement,
 )
+from consent.domain.request_file import PatientSignature
+from consent.domain.subject_request import RequestAction, SubjectRequest
+from consent.domain.terms import SubjectId
+from consent.domain.typed_data import Address
+from consent.services.acts import Acts, read_acts
+from consent.services.auditing import Finding, audit_acts, audit_key_times
+from consent.services.authorising import NotAuthorisedError
+from consent.services.granting import CertificateError
 from tests.services.house import House
 from tests.services.operators import FIRST, SECOND, STRANGER, approvals, registered
 

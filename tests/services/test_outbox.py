@@ -11,7 +11,8 @@ import pytest
 from sqlalchemy import event
 
 from consent.adapters.sql.tables import outbox
-from consent.ports import Errand, Key, OutboxItem
+from consent.domain.registry_replay import Key
+from consent.ports import Errand, OutboxItem
 from tests.databases import bytes_at_rest
 from tests.services.house import House, Template
 

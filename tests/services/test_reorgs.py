@@ -8,8 +8,9 @@ import pytest
 
 from consent.domain.errors import LedgerUnavailableError
 from consent.domain.history import Event, Granted, Revoked
+from consent.domain.registry_replay import Key
 from consent.domain.terms import SubjectId
-from consent.ports import Key, ModelStatus, Revocations, Role
+from consent.ports import ModelStatus, Revocations, Role
 from consent.services import following
 from tests.anvil import Anvil
 from tests.services.node_house import NodeHouse

@@ -20,9 +20,9 @@ from consent.domain.entry import Action, Entry
 from consent.domain.hashing import Json
 from consent.domain.manifest import Opening
 from consent.domain.receipt import Receipt
+from consent.domain.registry_replay import Chain
 from consent.services.acts import read_acts
 from consent.services.auditing import (
-    Chain,
     Evidence,
     Finding,
     InvalidEvidenceError,

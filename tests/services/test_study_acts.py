@@ -12,11 +12,11 @@ from consent.cli.verify import Held
 from consent.cli.verify import run as verify
 from consent.domain.entry import Action, Entry
 from consent.domain.study import Study
+from consent.domain.study_acts import StudyActs, StudyRequest
 from consent.domain.terms import StudyReference
 from consent.services.acts import Acts, read_acts
 from consent.services.auditing import audit_acts
 from consent.services.studies.approved import StudyNotApprovedError, open_study
-from consent.services.study_acts import StudyActs, StudyRequest
 from tests.services.house import STUDY, House, Template
 
 EYES: Final = replace(STUDY, reference=StudyReference("eyes", "Eyes", "The Test Hospital"))

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from consent.demo.wallets import Wallet
+from consent.domain.key_history import nonce_for
 from consent.domain.sign_in import SignIn
 from consent.domain.subject_request import SubjectRequest
-from consent.services.key_history import nonce_for
 from consent.services.portal.enrolling import NewWallet
 from tests.services.house import House
 from tests.services.portal.patients import Portal

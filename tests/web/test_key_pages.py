@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from consent.services.key_history import WAIT_SECONDS
+from consent.domain.key_history import WAIT_SECONDS
 from tests.services.house import House
 from tests.services.portal.patients import Portal, slot
 from tests.web.site import PORTAL, SIGNING, served

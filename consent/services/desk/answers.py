@@ -16,6 +16,7 @@ from consent.domain.decision import Permit, ledger_refusal
 from consent.domain.errors import ConsentError
 from consent.domain.hashing import Json, canonical_json, sha256
 from consent.domain.study import Study
+from consent.domain.study_acts import StudyRequest
 from consent.domain.terms import SubjectId
 from consent.ports import Store, Unit
 from consent.services.book import ConsentBook
@@ -25,7 +26,6 @@ from consent.services.preferences import Preferences
 from consent.services.projection import LedgerProjection
 from consent.services.studies.approved import StudyNotRecruitingError, approved_study_acts, open_study_acts
 from consent.services.studies.count_budget import Answered, CountBudget
-from consent.services.study_acts import StudyRequest
 from vault import Access
 
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from consent.domain.entry import Action, PlacedEntry
+from consent.domain.telling import facts_of, said
 from consent.ports import Unit
-from consent.services.telling import facts_of, said
 
 ALLOWED, FORBIDDEN = "ALLOWED", "FORBIDDEN"
 KEY_REVOKED, REVOKED, REMOVED = "KEY_REVOKED", "REVOKED", "REMOVED"

@@ -8,9 +8,9 @@ from typing import Final
 
 from consent.domain.hashing import Json
 from consent.domain.study import Study, StudyRefusedError
+from consent.domain.study_acts import StudyActs
 from consent.domain.study_draft import Review, StudyDraft
 from consent.ports import DraftState, StoredDraft
-from consent.services.study_acts import StudyActs
 
 
 class StudyState(StrEnum):

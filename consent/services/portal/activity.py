@@ -12,11 +12,11 @@ from itertools import islice
 from typing import Any, Final
 
 from consent.domain.entry import PERMIT, Action, PlacedEntry
+from consent.domain.telling import said
 from consent.domain.terms import Category, SubjectId
 from consent.ports import EVERYTHING, Sieve, Store, Unit
 from consent.services.book import ConsentBook
 from consent.services.portal.studies import ApprovedStudies
-from consent.services.telling import said
 
 
 class LineKind(StrEnum):

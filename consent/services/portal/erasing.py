@@ -16,12 +16,12 @@ from consent.domain.entry import Action
 from consent.domain.erasure import Erasure, ErasureState, Wait
 from consent.domain.receipt import Receipt
 from consent.domain.request_file import RequestFile
+from consent.domain.telling import said
 from consent.domain.terms import Operation, SubjectId
-from consent.ports import Store
+from consent.ports import RECEIPTED, Store
 from consent.services.book import ConsentBook
 from consent.services.epochs import Epochs
 from consent.services.erasure import Erasures, NoErasureError
-from consent.services.telling import RECEIPTED, said
 
 _PLACE: Final = re.compile(r"([0-9a-f]{32})-([0-9a-f]{64})")
 MARGIN: Final = timedelta(days=1)

@@ -12,11 +12,11 @@ from typing import Any, Final
 
 from consent.domain.entry import Action, Entry
 from consent.domain.hashing import Json
+from consent.domain.key_history import CANCELLED, REPLACED, statement
 from consent.domain.terms import SubjectId
 from consent.domain.typed_data import Address
 from consent.ports import CheckedPasskey, Passkey, Store, Unit
 from consent.services.book import ConsentBook
-from consent.services.key_history import CANCELLED, REPLACED, statement
 from consent.services.log import Log
 from consent.services.portal.enrolling import Slot, sealed_slots
 from vault import DecryptionError, KeyDamagedError, KeyNotFoundError, Part, Vault

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from consent.domain.hashing import Json
+from consent.domain.key_history import ASKED, CANCELLED, INVITED, WAIT_SECONDS, AskedKey, nonce_for
 from consent.domain.request_file import RequestFile
 from consent.domain.subject_request import RequestAction
 from consent.domain.terms import SubjectId
 from consent.ports import CheckedPasskey, Store, Unit
 from consent.services.authorising import Authorising, NotAuthorisedError, subject_request
 from consent.services.book import ConsentBook
-from consent.services.key_history import ASKED, CANCELLED, INVITED, WAIT_SECONDS, AskedKey, nonce_for
 from consent.services.log import Log
 from consent.services.portal.enrolling import Enrolling, EnrolmentError, NewWallet
 from consent.services.portal.key_turning import REPLACEMENT_LABEL, WaitingWallet, key_entry

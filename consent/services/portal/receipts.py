@@ -15,11 +15,11 @@ from consent.domain.hashing import Json, NotCanonicalError
 from consent.domain.merkle import inclusion_proof
 from consent.domain.note import unverified_text
 from consent.domain.receipt import InvalidReceiptError, Receipt
+from consent.domain.telling import said
 from consent.domain.terms import SubjectId
-from consent.ports import Store, Unit
+from consent.ports import RECEIPTED, Store, Unit
 from consent.services.book import BookEntry, ConsentBook
 from consent.services.granting import Granting
-from consent.services.telling import RECEIPTED, said
 
 _RECEIPTED: Final = {(Action.GRANT.value, PERMIT), (Action.STOP.value, "STOPPED")}
 _STATES: Final = {"grant": {PERMIT}, "stop": {"STOPPED"}, "erase": {"BLOCKED", "FINAL"}}

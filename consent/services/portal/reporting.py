@@ -13,11 +13,11 @@ from consent.domain import crockford
 from consent.domain.entry import Action, Entry
 from consent.domain.errors import ConsentError
 from consent.domain.hashing import Json
+from consent.domain.telling import said
 from consent.domain.terms import SubjectId
 from consent.ports import Store, StoredReport, Unit
 from consent.services.book import ConsentBook
 from consent.services.log import Log
-from consent.services.telling import said
 from vault import Vault
 
 CHARACTERS: Final = 8

@@ -5,9 +5,9 @@ import json
 from consent.domain.entry import Action
 from consent.domain.errors import ConsentError
 from consent.domain.study import InvalidStudyError, Study
+from consent.domain.study_acts import StudyActs
 from consent.ports import Unit
 from consent.services.acts import read_acts
-from consent.services.study_acts import StudyActs
 
 
 class StudyNotApprovedError(ConsentError):

@@ -16,9 +16,9 @@ from typing import Any, Final
 from consent.domain.entry import Action, Entry
 from consent.domain.errors import ConsentError
 from consent.domain.hashing import Json
+from consent.domain.telling import said
 from consent.ports import Unit
 from consent.services.log import Log
-from consent.services.telling import said
 
 DISCLOSED: Final = "DISCLOSED"
 _ROUNDING: Final = 1e-9

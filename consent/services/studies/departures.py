@@ -13,13 +13,13 @@ from typing import Any, Final
 
 from consent.domain.entry import Action
 from consent.domain.manifest import Opening
+from consent.domain.telling import said
 from consent.domain.terms import SubjectId
 from consent.ports import AuditLog, StoredOpening, StoredRelease, Unit
 from consent.services.book import BookEntry, ConsentBook
 from consent.services.projection import LedgerProjection
 from consent.services.studies.openings import keyed, owners
 from consent.services.studies.training import OPENING_LABEL
-from consent.services.telling import said
 from vault import Part, Vault
 
 _TOLD: Final = tuple(f'{{"action":"{action.value}"'.encode() for action in (Action.STOP, Action.ERASE))

@@ -10,9 +10,9 @@ from typing import Any, Final
 
 from analytics.disclosure import shown
 from consent.domain.entry import PERMIT, Action
+from consent.domain.telling import said
 from consent.domain.terms import Operation
 from consent.ports import AuditLog
-from consent.services.telling import said
 
 NO_ROW: Final = "NO_ROW"
 """Admitted, but not in the cohort, or their outcome is not known."""

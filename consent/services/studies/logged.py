@@ -5,8 +5,8 @@ import json
 from consent.domain.entry import Action
 from consent.domain.hashing import sha256
 from consent.domain.manifest import Manifest
+from consent.domain.telling import said
 from consent.ports import AuditLog, StoredRelease
-from consent.services.telling import said
 
 
 def logged_manifest(log: AuditLog, stored: StoredRelease) -> Manifest | None:

@@ -19,6 +19,7 @@ from typing import Final
 from consent.domain.decision import Deny
 from consent.domain.entry import Action, Entry, PlacedEntry
 from consent.domain.hashing import canonical_json
+from consent.domain.telling import said
 from consent.domain.terms import SubjectId
 from consent.ports import ModelStatus, Store
 from consent.services.book import ConsentBook
@@ -32,7 +33,6 @@ from consent.services.studies.requesters import Requester, Researcher, Themselve
 from consent.services.studies.rows import permitted_resources
 from consent.services.studies.serving import ModelRefusedError, PredictionRefusedError, Served, is_blank, served
 from consent.services.studies.standing import model_status
-from consent.services.telling import said
 from vault import Access, Admission, Opening, Refused, Vault
 
 PREDICTED: Final = "PREDICTED"

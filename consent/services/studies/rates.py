@@ -5,9 +5,9 @@ from typing import Final
 
 from consent.domain.entry import Action, PlacedEntry
 from consent.domain.hashing import canonical_json
+from consent.domain.telling import said
 from consent.domain.terms import Operation, SubjectId
 from consent.ports import AuditLog
-from consent.services.telling import said
 
 _AT_ONCE: Final = 1000
 

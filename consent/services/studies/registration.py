@@ -9,6 +9,7 @@ from consent.domain.data_use import InvalidDataUseError, permission_for
 from consent.domain.entry import Action, Entry
 from consent.domain.hashing import Json
 from consent.domain.study import InvalidStudyError, Study, StudyConflictError, StudyRefusedError
+from consent.domain.study_acts import APPROVED, CHANGED, CLOSED, RECRUITING, REFUSED, RESOLVED
 from consent.domain.study_draft import StudyDraft
 from consent.ports import DraftState, ModelStatus, Store, Unit
 from consent.services.acts import read_acts
@@ -16,7 +17,6 @@ from consent.services.log import Log
 from consent.services.projection import LedgerProjection
 from consent.services.studies.approved import open_study, open_study_acts
 from consent.services.studies.standing import STANDING, model_status
-from consent.services.study_acts import APPROVED, CHANGED, CLOSED, RECRUITING, REFUSED, RESOLVED
 
 _UNSEEN: Final = ("bounds", "protocols", "ethics")
 """What of a study no patient reads."""

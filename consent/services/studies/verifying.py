@@ -16,6 +16,7 @@ from consent.domain.errors import ConsentError
 from consent.domain.hashing import sha256
 from consent.domain.manifest import Manifest, Opening
 from consent.domain.study import Study
+from consent.domain.telling import said
 from consent.domain.terms import SubjectId
 from consent.ports import Ledger, StoredRelease
 from consent.services.acts import read_acts
@@ -26,7 +27,6 @@ from consent.services.studies.departures import Members, members
 from consent.services.studies.reading import RowsRead
 from consent.services.studies.retraining import access_of, cohort_of
 from consent.services.studies.training import OPENING_LABEL, Training
-from consent.services.telling import said
 from vault import Part
 
 

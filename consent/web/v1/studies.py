@@ -5,9 +5,9 @@ from typing import Any, Final
 
 from apiflask import APIBlueprint
 
+from consent.domain.study_acts import StudyRequest
 from consent.services.desk.callers import STAFF_ROLES
 from consent.services.desk.study_views import StudyView
-from consent.services.study_acts import StudyRequest
 from consent.web.v1 import study_schemas as schemas
 from consent.web.v1.door import AUDIT, COUNTS, OPERATE, STUDIES, Door, Who, caller, walked
 from consent.web.v1.paging import Listed

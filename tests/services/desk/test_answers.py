@@ -10,11 +10,11 @@ from sqlalchemy import update
 from consent.adapters.sql.tables import entries
 from consent.domain.hashing import canonical_json, sha256
 from consent.domain.study import StudyConflictError
+from consent.domain.study_acts import StudyRequest
 from consent.domain.terms import StudyReference
 from consent.services.desk.answers import Answering, Answers, AnswersUnknownError, UnknownRequestError
 from consent.services.studies.approved import StudyClosedError, StudyNotApprovedError, StudyNotRecruitingError
 from consent.services.studies.count_budget import CountRefusedError, CountRules
-from consent.services.study_acts import StudyRequest
 from tests.services.house import STUDY, House
 from tests.services.portal.patients import Portal
 

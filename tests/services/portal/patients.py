@@ -12,12 +12,12 @@ from consent.adapters.sql.account_tables import contacts, credentials, declines,
 from consent.demo.wallets import Wallet
 from consent.domain.grant import PublishedGrant
 from consent.domain.hashing import sha256
+from consent.domain.key_history import nonce_for
 from consent.domain.request_file import RequestFile
 from consent.domain.sign_in import SignIn
 from consent.domain.subject_request import RequestAction, SubjectRequest
 from consent.domain.terms import SubjectId
 from consent.services.granting import Submission
-from consent.services.key_history import nonce_for
 from consent.services.portal.enrolling import NewWallet, Slot
 from consent.settings import WebSettings
 from consent.web.room import PortalRoom

@@ -10,10 +10,10 @@ from consent import wiring
 from consent.adapters.sql.portal_tables import replacements
 from consent.demo.wallets import Wallet
 from consent.domain.hashing import sha256
+from consent.domain.key_history import WAIT_SECONDS, nonce_for
 from consent.domain.request_file import RequestFile
 from consent.domain.subject_request import RequestAction, SubjectRequest
 from consent.services.authorising import NotAuthorisedError
-from consent.services.key_history import WAIT_SECONDS, nonce_for
 from consent.services.portal.enrolling import EnrolmentError
 from consent.services.portal.sessions import SessionKind
 from consent.services.portal.signing_in import SignInError

@@ -20,13 +20,12 @@ from typing import Any, Final
 
 from consent.domain.entry import Action, PlacedEntry
 from consent.domain.hashing import Json, NotCanonicalError, canonical_json, sha256
+from consent.domain.operators import KeyVerifier, Register
 from consent.domain.request_file import OperatorApprovals
 from consent.domain.subject_request import InvalidRequestError, RequestAction, SubjectRequest, untimely
+from consent.domain.telling import enrolment_key, facts_of, said
 from consent.domain.terms import SubjectId
-from consent.domain.typed_data import Address, SigningDomain
-from consent.ports import Recovery
-from consent.services.operators import KeyVerifier, Register
-from consent.services.telling import enrolment_key, facts_of, said
+from consent.domain.typed_data import Address, Recovery, SigningDomain
 
 WAIT_SECONDS: Final = 72 * 3600
 INVITED_SECONDS: Final = 14 * 86400

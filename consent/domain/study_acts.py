@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from consent.services.telling import facts_of
+from consent.domain.telling import facts_of
 
 APPROVED, CHANGED = "APPROVED", "CHANGED"
 """Verdicts of the entries that approve what a study says."""

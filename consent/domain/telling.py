@@ -2,16 +2,10 @@
 
 import json
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from consent.domain.entry import PlacedEntry
 from consent.domain.typed_data import Address
-from consent.ports import Sieve
-
-RECEIPTED: Final = Sieve(
-    having=(b'{"action":"grant","actor":', b'{"action":"stop","actor":', b'{"action":"erase","actor":')
-)
-"""What there may be receipts of; it has its index (migration 0013)."""
 
 
 def said(entry: PlacedEntry) -> Mapping[str, Any] | None:
