@@ -12,7 +12,6 @@ from typing import Final
 import migrations
 from benchmarks.figure import Figure
 from consent.adapters.embedded_chain import ChainKeys, EmbeddedChain
-from consent.adapters.signing import recover
 from consent.adapters.sql import SqlStore, open_records
 from consent.domain.grant import PublishedGrant
 from consent.domain.registry_replay import Key
@@ -26,6 +25,7 @@ from consent.services.projection import ProjectionSeal
 from consent.services.relayer import Relayer
 from consent.services.renewal import Renewal
 from consent.services.sending import Sending
+from consent.signatures import recover
 from tests.wallets import Wallet
 from vault.epoch import EpochKey
 

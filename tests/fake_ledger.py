@@ -8,7 +8,6 @@ from typing import Final
 
 from consent.adapters.chain_keys import ChainKeys
 from consent.adapters.contract_acts import call_of
-from consent.adapters.signing import recover
 from consent.domain.errors import LedgerUnavailableError
 from consent.domain.hashing import keccak
 from consent.domain.held_role import HeldRole
@@ -35,6 +34,7 @@ from consent.ports import (
     StatusChange,
     Transaction,
 )
+from consent.signatures import recover
 
 REGISTRY: Final = Address(bytes([7]) * 20)
 GAS_AN_ITEM: Final = 8_000

@@ -9,17 +9,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Self
 
-from coincurve import PrivateKey, PublicKey
-from cryptography.exceptions import InvalidSignature
+from coincurve import PrivateKey
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from consent.domain.errors import ConsentError
-from consent.domain.hashing import keccak
 from consent.domain.typed_data import Address
+from consent.signatures import PARITY, address_of
 
-_ORDER: Final = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
-_PARITY: Final = 1 << 255
 _LOG_KEY: Final = b"consentry/log-key/v1"
 _OPERATOR_KEY: Final = b"consentry/operator-key/v1"
 
@@ -37,33 +34,16 @@ class WalletKey:
     @property
     def address(self) -> Address:
         """The Ethereum address: the last 20 bytes of the Keccak-256 of the public key."""
-        return _address(PrivateKey(self.secret).public_key)
+        return address_of(PrivateKey(self.secret).public_key)
 
     def sign(self, digest: bytes) -> bytes:
         """Sign a 32-byte digest; 64 bytes, EIP-2098."""
         signature = PrivateKey(self.secret).sign_recoverable(digest, hasher=None)
-        s = int.from_bytes(signature[32:64], "big") | (_PARITY if signature[64] else 0)
+        s = int.from_bytes(signature[32:64], "big") | (PARITY if signature[64] else 0)
         return bytes(signature[:32] + s.to_bytes(32, "big"))
 
     def __repr__(self) -> str:
         return f"WalletKey({self.address.hex()})"
-
-
-def recover(digest: bytes, signature: bytes) -> Address | None:
-    """Return the address that signed a 32-byte digest, or None; a high s is refused (EIP-2)."""
-    r, parity_and_s = signature[:32], int.from_bytes(signature[32:], "big")
-    s = parity_and_s & ~_PARITY
-    if len(signature) != 64 or s > _ORDER // 2:  # noqa: PLR2004  # r and s, 32 bytes each
-        return None
-    recoverable = r + s.to_bytes(32, "big") + bytes([parity_and_s >> 255])
-    try:
-        return _address(PublicKey.from_signature_and_message(recoverable, digest, hasher=None))
-    except Exception:  # noqa: BLE001  # coincurve raises bare Exception and ValueError for what is no signature
-        return None
-
-
-def _address(key: PublicKey) -> Address:
-    return Address(keccak(key.format(compressed=False)[1:])[-20:])
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,12 +95,3 @@ class OperatorKey(SigningKey):
     def derived(cls, derive: Callable[[bytes], bytes]) -> Self:
         """Return the key that belongs to an operator's own root key; `derive(context)` gives 32 bytes of it."""
         return cls(Ed25519PrivateKey.from_private_bytes(derive(_OPERATOR_KEY)))
-
-
-def verifies(public_key: bytes, message: bytes, signature: bytes) -> bool:
-    """Say whether an Ed25519 signature is the key's."""
-    try:
-        Ed25519PublicKey.from_public_bytes(public_key).verify(signature, message)
-    except (InvalidSignature, ValueError):
-        return False
-    return True

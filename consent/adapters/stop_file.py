@@ -16,7 +16,6 @@ from pathlib import Path
 from threading import Lock
 from typing import Final, Self
 
-from consent.adapters.signing import verifies
 from consent.domain.stop_list import (
     Chain,
     Head,
@@ -29,6 +28,7 @@ from consent.domain.stop_list import (
     write_line,
 )
 from consent.ports import Signer
+from consent.signatures import verifies
 from vault.files import write_new
 
 _PATIENCE_SECONDS: Final = 10

@@ -16,13 +16,14 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from consent import wiring
-from consent.adapters.signing import OperatorKey, verifies
+from consent.adapters.signing import OperatorKey
 from consent.domain.hashing import Json
 from consent.domain.operator_change import ChangeAction, OperatorChange
 from consent.domain.request_file import OperatorApprovals, RequestFile
 from consent.domain.subject_request import InvalidRequestError, SubjectRequest, untimely
 from consent.services.operators import OperatorChangeError, Operators
 from consent.settings import Settings, SettingsError
+from consent.signatures import verifies
 from consent.wiring import Installation
 from vault import PassphraseFile
 

@@ -5,13 +5,13 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from consent.adapters.signing import recover, verifies
 from consent.adapters.sql import SqlStore, open_records
 from consent.domain.identity import Identity
 from consent.domain.key_history import KeyJudge
 from consent.domain.typed_data import Address
 from consent.ports import Ledger
 from consent.settings import FILES, Databases
+from consent.signatures import recover, verifies
 from consent.wiring.places import InstallationError, Places, is_absent, read_identity
 
 

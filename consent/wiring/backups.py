@@ -19,7 +19,6 @@ from sqlalchemy.pool import NullPool
 import migrations
 from consent.adapters.chain_store import ChainStore
 from consent.adapters.log_archive import LogArchiveFile
-from consent.adapters.signing import verifies
 from consent.adapters.sql import SqlStore, metadata, open_records
 from consent.adapters.sql.account_tables import sessions, tickets
 from consent.adapters.sql.api_tables import api_tokens, assertions, idempotent
@@ -29,6 +28,7 @@ from consent.domain.identity import Identity
 from consent.domain.typed_data import SigningDomain
 from consent.services.auditing import audit_log
 from consent.settings import Settings
+from consent.signatures import verifies
 from consent.wiring.occupancy import occupied
 from consent.wiring.places import InstallationError, Places, read_identity
 from consent.wiring.rooms import Installation

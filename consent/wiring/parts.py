@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from consent.adapters.fhir import supersedes
 from consent.adapters.log_archive import LogArchiveFile
-from consent.adapters.signing import LogKey, recover, verifies
+from consent.adapters.signing import LogKey
 from consent.adapters.sql import SqlStore
 from consent.adapters.sql.row_macs import RowMacs
 from consent.adapters.stop_file import StopFile
@@ -49,6 +49,7 @@ from consent.services.studies.reviewing import Reviewing
 from consent.services.studies.training import Training
 from consent.services.studies.verifying import Verifying
 from consent.settings import Settings
+from consent.signatures import recover, verifies
 from consent.wiring.clock import Clock
 from consent.wiring.making import both_databases
 from consent.wiring.occupancy import occupied

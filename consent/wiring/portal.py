@@ -6,7 +6,6 @@ from functools import partial
 from typing import Final
 
 from consent.adapters.passkeys import WebAuthn
-from consent.adapters.signing import verifies
 from consent.adapters.smtp import FolderPost, SmtpPost
 from consent.domain.mail import MailServer
 from consent.domain.terms import SubjectId
@@ -28,6 +27,7 @@ from consent.services.portal.studies import ApprovedStudies
 from consent.services.portal.wishing import Wishing
 from consent.services.posting import Posting
 from consent.settings import WebSettings
+from consent.signatures import verifies
 from consent.web.letters import Letters
 from consent.web.room import DemoPatient, Origins, PortalRoom
 from consent.wiring.clock import Clock, utc_now

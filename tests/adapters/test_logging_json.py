@@ -102,7 +102,7 @@ def test_an_exception_tells_its_class_and_the_line_of_ours_it_came_from() -> Non
     lines = said_by(
         f"try: raise ValueError({NAME!r}) from KeyError({HASH!r})\n"
         "except ValueError as error: log.error('import failed', error=error)\n"
-        "from consent.adapters.signing import recover\n"
+        "from consent.signatures import recover\n"
         "from consent.domain.checkpoint import Checkpoint\n"
         f"try: Checkpoint.from_text({NAME!r})\n"
         "except Exception as error: log.error('note unreadable', error=error)\n"

@@ -8,7 +8,8 @@ from eth_account import Account
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from consent.adapters.signing import LogKey, LogKeyError, WalletKey, recover, verifies
+from consent.adapters.signing import LogKey, LogKeyError, WalletKey
+from consent.signatures import recover, verifies
 from vault import Cost, DecryptionError, PassphraseFile
 
 ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from playwright.sync_api import Page
 
-from consent.adapters.signing import verifies
 from consent.domain.merkle import leaf_hash
 from consent.domain.receipt import Receipt
 from consent.domain.terms import SubjectId
+from consent.signatures import verifies
 from tests.browser.hospital import Hospital, made_a_key
 from tests.browser.looking import with_a_key
 from tests.browser.walking import Walk, came_in

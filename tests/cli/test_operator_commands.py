@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from consent.adapters.signing import verifies
 from consent.cli.errors import BROKEN, NOT_FOUND, REFUSED, SIGN_IN, USAGE
 from consent.domain.request_file import OperatorApprovals, RequestFile
+from consent.signatures import verifies
 from tests.cli.test_commands import ROOT, Ran, consentry, refused
 from tests.services.house import PASSPHRASE, House, Template
 from tests.services.operators import authorising, request

@@ -11,12 +11,12 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from consent.adapters.signing import recover
 from consent.domain.grant import BATCH_LIMIT, PUBLISH_WITHIN_SECONDS, PublishedGrant, SignedRevocation
 from consent.domain.held_role import ZERO, HeldRole
 from consent.domain.history import EMPTY_HISTORY, Granted, Revoked, fold
 from consent.domain.registry import DAY_SECONDS, HALF_ORDER, Registry
 from consent.domain.typed_data import Address, SigningDomain, word
+from consent.signatures import recover
 from tests.chains import CHAIN_ID, RegistryStage, grant_fields, refusal
 from tests.wallets import Wallet
 

@@ -13,9 +13,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from consent.adapters.signing import verifies
 from consent.domain.dsse import MANIFEST_TYPE, EnvelopeError, key_id, open_envelope, pae, sign, unverified_payload
 from consent.domain.hashing import sha256
+from consent.signatures import verifies
 
 VECTORS: Final = json.loads((Path(__file__).parents[1] / "vectors" / "dsse.json").read_text())
 KEY: Final = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))

@@ -9,10 +9,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consent.adapters.signing import LogKey, verifies
+from consent.adapters.signing import LogKey
 from consent.domain.hashing import sha256
 from consent.domain.stop_list import Chain, Head, Mark, MarkKind, StopListError, StopState, write_line
 from consent.domain.terms import SubjectId
+from consent.signatures import verifies
 
 KEY: Final = LogKey(Ed25519PrivateKey.from_private_bytes(bytes(range(32))))
 ORIGIN: Final = "consentry/test"

@@ -16,12 +16,12 @@ from typing import Any, Final, Self
 import pytest
 from sqlalchemy import text
 
-from consent.adapters.signing import verifies
 from consent.domain.dsse import MANIFEST_TYPE, open_envelope
 from consent.domain.hashing import sha256
 from consent.ports import JobState, StoredRelease
 from consent.services.desk.work import OPEN_JOBS, TrainingAsked, Work
 from consent.services.studies.training_job import TRAIN
+from consent.signatures import verifies
 from tests.canaries import found_in
 from tests.services.house import DICTIONARY_TEXT, PASSPHRASE, House, Template
 from tests.services.served import BEDSIDE, built

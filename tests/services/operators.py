@@ -6,13 +6,14 @@ from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from consent.adapters.signing import OperatorKey, recover, verifies
+from consent.adapters.signing import OperatorKey
 from consent.domain.operator_change import ChangeAction, OperatorChange
 from consent.domain.request_file import OperatorApprovals
 from consent.domain.subject_request import RequestAction, SubjectRequest
 from consent.domain.terms import SubjectId
 from consent.services.authorising import Authorising
 from consent.services.operators import Operators
+from consent.signatures import recover, verifies
 from tests.services.house import House
 
 FIRST, SECOND, THIRD, STRANGER = "privacy-office", "records-office", "third-office", "stranger"

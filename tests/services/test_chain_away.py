@@ -11,13 +11,13 @@ from typing import Literal
 
 import pytest
 
-from consent.adapters.signing import verifies
 from consent.cli.ledger import LedgerLoop
 from consent.domain.errors import LedgerUnavailableError
 from consent.domain.history import Event, Granted, Revoked
 from consent.domain.receipt import Receipt
 from consent.ports import Ledger, Role
 from consent.services.sending import RAISE_AFTER_SECONDS
+from consent.signatures import verifies
 from tests.anvil import Anvil
 from tests.services import node_house
 from tests.services.house import House, Template

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from consent.adapters.signing import verifies
 from consent.domain.entry import Action, Entry
 from consent.domain.erasure import ErasureState, Hold, Wait
 from consent.domain.errors import LedgerUnavailableError
 from consent.services.erasure import InvalidHoldError, NoErasureError, SeveralHoldsError
 from consent.services.records import NoTombstoneError
+from consent.signatures import verifies
 from tests.services.erasing import STATES, keeps_all, records, states, waits_for
 from tests.services.house import House, Template, identifier_of, receive, received
 from vault import EpochNotDestroyedError, KeyNotFoundError, ReplicaMissingError

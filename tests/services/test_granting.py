@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from consent.adapters.signing import WalletKey, recover, verifies
+from consent.adapters.signing import WalletKey
 from consent.domain.details import DetailsMismatchError, render
 from consent.domain.errors import ConsentError
 from consent.domain.grant import AddressCertificate, Grant, certificate_digest
@@ -28,6 +28,7 @@ from consent.services.granting import (
     Submission,
     UnknownPatientError,
 )
+from consent.signatures import recover, verifies
 from tests.services.house import STUDY, House, receive
 
 ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import delete, insert, update
 
 from consent.adapters.log_archive import LogArchiveFile
-from consent.adapters.signing import LogKey, verifies
+from consent.adapters.signing import LogKey
 from consent.adapters.sql.tables import checkpoints, entries
 from consent.domain.dsse import MANIFEST_TYPE, sign
 from consent.domain.entry import Action, Entry
@@ -37,6 +37,7 @@ from consent.services.auditing import (
     waiting_acts,
 )
 from consent.services.log import Log
+from consent.signatures import verifies
 from consent.wiring import read_identity
 from tests.services.house import DICTIONARY, PARAMETERS, House, Template
 

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from consent.adapters.signing import verifies
 from consent.domain.errors import LedgerError
 from consent.domain.grant import SignedRevocation, revocation_digest
 from consent.domain.receipt import Receipt
 from consent.ports import Errand, Grants
 from consent.services.granting import SignatureMismatchError, UnknownConsentError
+from consent.signatures import verifies
 from tests.services.house import House, Template
 
 

@@ -10,11 +10,11 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import delete
 
-from consent.adapters.signing import verifies
 from consent.adapters.sql.tables import checkpoints
 from consent.domain.checkpoint import Checkpoint
 from consent.domain.merkle import leaf_hash, verify_inclusion
 from consent.domain.note import open_note
+from consent.signatures import verifies
 from consent.web import create_app
 from consent.web.headers import SECURITY_HEADERS
 from consent.wiring import opened_for_audit

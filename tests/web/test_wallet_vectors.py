@@ -13,7 +13,6 @@ from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from eth_account.messages import encode_typed_data
 
-from consent.adapters.signing import recover
 from consent.demo.wallets import Wallet
 from consent.domain.details import Details
 from consent.domain.grant import Grant, certificate_digest, revocation_digest
@@ -22,6 +21,7 @@ from consent.domain.sign_in import SignIn
 from consent.domain.subject_request import RequestAction, SubjectRequest
 from consent.domain.terms import SubjectId
 from consent.domain.typed_data import Address, SigningDomain
+from consent.signatures import recover
 from tests.web.wallet_script import run
 
 CROCKFORD: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"

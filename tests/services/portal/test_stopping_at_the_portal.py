@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from consent.adapters.signing import verifies
 from consent.domain.data_use import DataUse
 from consent.domain.errors import LedgerError
 from consent.domain.receipt import Receipt
 from consent.domain.terms import SubjectId, month_end_after
 from consent.services.granting import UnknownConsentError
 from consent.services.portal.overview import RUNNING, Status
+from consent.signatures import verifies
 from tests.services.house import House, Template
 from tests.services.portal.patients import Portal
 
