@@ -6,6 +6,7 @@
 | `CONSENTRY_REPLICAS` | two or more folders for copies of the epoch key, separated by `:`; best on different disks |
 | `CONSENTRY_MAX_STALENESS` | seconds without a fresh reading of the ledger after which every access is refused (120) |
 | `CONSENTRY_PUBLICATION_WINDOW` | seconds over which what patients sign is spread on its way to the chain (21600) |
+| `CONSENTRY_ANCHOR_SECONDS` | seconds from one scheduled anchor of the log to the next; twice that is late (3600) |
 | `CONSENTRY_EPOCH_EVERY` | seconds from one scheduled turn of the epoch to the next at the least (86400) |
 | `CONSENTRY_REPLICA_DELAY` | seconds for which snapshots of a replica folder outlive what was in it (0) |
 | `CONSENTRY_BACKUPS` | folder for backups, best on another disk; where unset, `backups` in the installation's folder |
@@ -77,6 +78,7 @@ class Settings:
     replicas: tuple[Path, ...]
     max_staleness: int = 120
     publication_window: int = 0
+    anchor_seconds: int = 3600
     epoch_every: int = 24 * 3600
     replica_delay: int = 0
     backups: Path | None = None
@@ -102,6 +104,7 @@ class Settings:
             replicas=replicas,
             max_staleness=max_staleness(environment),
             publication_window=_whole(environment, "CONSENTRY_PUBLICATION_WINDOW", 6 * 3600, LONGEST_WINDOW),
+            anchor_seconds=_whole(environment, "CONSENTRY_ANCHOR_SECONDS", 3600, 30 * 86400, least=1),
             epoch_every=_whole(environment, "CONSENTRY_EPOCH_EVERY", 24 * 3600),
             replica_delay=_whole(environment, "CONSENTRY_REPLICA_DELAY", 0),
             backups=Path(environment.get("CONSENTRY_BACKUPS") or home / "backups"),

@@ -27,7 +27,6 @@ from consent.settings import Settings
 from consent.wiring import LedgerRoom
 from vault import VaultError
 
-ANCHOR_SECONDS = 3600
 HOUSE_SECONDS = 30
 IDLE_SECONDS = 1.0
 LONGEST_PAUSE = 30.0
@@ -40,21 +39,31 @@ def run(home: Path, *, rebuild: bool = False) -> None:
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
-    with wiring.opened_ledger(Settings.read(home)) as room:
+    settings = Settings.read(home)
+    with wiring.opened_ledger(settings) as room:
         if rebuild:
             room.rebuild(wiring.utc_now())
-        LedgerLoop(room, stopping).run()
+        LedgerLoop(room, stopping, anchor_seconds=settings.anchor_seconds).run()
 
 
 class LedgerLoop:
     """Steps until told to stop; a chain that is away is waited for, longer each time, and never given up."""
 
-    def __init__(self, room: LedgerRoom, stopping: threading.Event, clock: wiring.Clock = wiring.utc_now) -> None:
+    def __init__(
+        self,
+        room: LedgerRoom,
+        stopping: threading.Event,
+        clock: wiring.Clock = wiring.utc_now,
+        anchor_seconds: int = 3600,
+    ) -> None:
         self._room = room
         self._clock = clock
         self._stopping = stopping
         self._pause = IDLE_SECONDS
+        self._anchor_seconds = anchor_seconds
         self._anchor_at = 0.0
+        self._anchor_not_before = 0.0
+        self._anchor_awaited = True
         self._house_at = 0.0
         self._log = logger()
 
@@ -107,15 +116,28 @@ class LedgerLoop:
             self._log.info("erasures went on", count=steps)
 
     def _anchor(self) -> None:
+        """Anchor when that is due or somebody wants it; what was refused is tried again, but not at once."""
         now, head = self._clock().timestamp(), self._room.follower.head
-        if now < self._anchor_at or head is None or not head.matches:
+        if head is None or not head.matches or now < self._anchor_not_before:
             return
         try:
-            if self._room.anchoring.step(int(now)):
-                self._log.info("anchor sent")
+            self._anchor_on(now)
         except (LedgerRejectedError, LogForkError) as error:
             self._log.error("anchor refused", error=error)
-        self._anchor_at = now + ANCHOR_SECONDS
+            self._anchor_not_before = now + LONGEST_PAUSE
+
+    def _anchor_on(self, now: float) -> None:
+        anchoring = self._room.anchoring
+        if self._anchor_awaited and anchoring.settle():
+            self._anchor_awaited = False
+        due = now >= self._anchor_at
+        if not due and not anchoring.is_wished():
+            return
+        if anchoring.step(int(now)):
+            self._anchor_awaited = True
+            self._log.info("anchor sent")
+        if due:
+            self._anchor_at = now + self._anchor_seconds
 
 
 def deploy_contracts(home: Path, url: str) -> None:

@@ -137,7 +137,7 @@ def _pages(settings: Settings, web: WebSettings, stack: ExitStack) -> Wsgi:
         "records": partial(migrations.at_head, store.engine, "records"),
         "keys": partial(migrations.at_head, open_keys(places.keys), "keys"),
     }
-    limits = Limits(head_age=settings.max_staleness)
+    limits = Limits(head_age=settings.max_staleness, anchor=2 * settings.anchor_seconds)
     health = Health(SqlConditions(store), wiring.utc_now, places.root_key, schemas, limits)
     log = installation.log
     here = create_app(store, log.origin, log.signer.public_key, health)

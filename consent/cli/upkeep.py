@@ -9,7 +9,7 @@ from consent import wiring
 from consent.cli.errors import BROKEN
 from consent.services.replaying import Replayed
 from consent.settings import Settings, SettingsError
-from consent.wiring.backups import back_up_installation, restore_installation
+from consent.wiring.backups import back_up_installation, note_restored, restore_installation
 from consent.wiring.diagnosis import complaints
 
 
@@ -46,7 +46,9 @@ def restore(home: Path, records: Path | None, keys: Path | None, chain: Path | N
         raise SettingsError("a chain goes back only with the records of the same backup: add --records")
     settings = Settings.read(home)
     restore_installation(settings, records, keys, chain)
+    given = {"records": records, "keys": keys, "chain": chain}
     with wiring.opened(settings) as installation:
+        note_restored(installation, wiring.utc_now(), [name for name, file in given.items() if file])
         _say(installation.replayed, len(installation.epochs.keyless()))
 
 

@@ -96,6 +96,19 @@ def doctor(home: Home) -> None:
     run(home)
 
 
+@app.command()
+def anchor(
+    home: Home,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="End once the chain has it for good; the ledger must run.")
+    ] = False,
+) -> None:
+    """Have the log anchored now, not at its hour: before an audit, or before a key is deleted."""
+    from consent.cli.anchor import run
+
+    run(home, wait=wait)
+
+
 @operator.command(name="new")
 def operator_new(
     key_file: Annotated[Path, typer.Argument(help="The operator's own new key file.")],

@@ -28,6 +28,7 @@ from consent.services.auditing import (
     audit_missing,
     audit_receipts,
     audit_release,
+    leaves_of,
     waiting_acts,
 )
 from consent.settings import Databases
@@ -83,13 +84,14 @@ def _findings(room: AuditRoom, held: Held) -> Iterator[Finding]:
     yield from audit_identity(room.ledger, room.identity, wiring.read_identity(held.trusted) if held.trusted else None)
     chain, history = audit_chain(room.ledger)
     yield history
+    receipts = _receipts(held.receipts) if held.receipts else []
     with room.store.reading() as unit:
         yield from _log_findings(room, held, unit)
         acts = read_acts(unit.log, judge=room.judge)
         yield from audit_acts(acts, unit.patients)
         waiting = waiting_acts(unit.outbox)
-        replayed = Replayed(chain, acts, unit.log.leaves(), waiting, int(wiring.utc_now().timestamp()))
-    receipts = _receipts(held.receipts) if held.receipts else []
+        leaves = leaves_of(unit.log, receipts)
+        replayed = Replayed(chain, acts, leaves, waiting, int(wiring.utc_now().timestamp()))
     if receipts:
         yield from audit_receipts(receipts, replayed, room.verify)
     else:

@@ -298,6 +298,7 @@ def _erase(story: Story, installation: LedgerRoom, subject: SubjectId) -> None:
         installation.relayer.publish(wiring.utc_now)
         installation.anchoring.step(int(wiring.utc_now().timestamp()))
         installation.relayer.publish(wiring.utc_now)
+        installation.anchoring.settle()
         installation.keep_house()
         _keep(story, [installation.erasures.receipt(subject)])
         copy_databases(installation.places, now)

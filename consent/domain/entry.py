@@ -25,6 +25,7 @@ class Action(StrEnum):
     APPROVE = "approve"
     GRANT = "grant"
     STOP = "stop"
+    EXPIRE = "expire"
     READ = "read"
     TRAIN = "train"
     RELEASE = "release"

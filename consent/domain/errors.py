@@ -37,6 +37,10 @@ class LogForkError(ConsentError):
     """The log was cut or altered since it was last signed; restore it from a copy, nothing more is signed till then."""
 
 
+class LogTreeError(ConsentError):
+    """Hashes of the log's subtrees are missing or damaged; open the installation again, which makes them anew."""
+
+
 class JobError(ConsentError):
     """The root of why a job does not go on."""
 

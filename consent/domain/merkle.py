@@ -181,9 +181,13 @@ class Frontier:
 
     @classmethod
     def of(cls, size: int, subtrees: Subtrees) -> "Frontier":
-        """Return the frontier of the first `size` leaves, from hashes of whole subtrees."""
+        """Return the frontier of the first `size` leaves, from hashes of whole subtrees; `InvalidLeafError` on others.
+
+        Hashes of other lengths are refused: two of them could share their bytes anew and still give the same root.
+        """
         frontier = cls()
         frontier.size, frontier._nodes = size, list(subtrees(cover(0, size))) if size else []
+        _require_hashes(frontier._nodes, InvalidLeafError)
         return frontier
 
     def push(self, leaf_hash: bytes) -> None:

@@ -67,6 +67,7 @@ from consent.ports.replacements import Replacements
 from consent.ports.reports import Reports, StoredReport
 from consent.ports.stop_list import StopList
 from consent.ports.store import (
+    AnchoredAt,
     AuditLog,
     Consents,
     Patient,
@@ -91,6 +92,7 @@ __all__ = [
     "Accounts",
     "Act",
     "Anchored",
+    "AnchoredAt",
     "Anchoring",
     "ApiTokens",
     "Assertion",

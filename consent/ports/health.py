@@ -22,6 +22,7 @@ class Condition:
         oldest_waiting_job: seconds since the oldest waiting job could have begun; 0 when none waits.
         log_entries: entries in the log.
         unsigned_entries: of these, how many the newest checkpoint does not cover.
+        anchor_lag: seconds since the time of the oldest entry that no anchor covers; 0 when all are covered.
         notices: letters that wait.
         pending_transactions: sent and not yet final, by the role of the key that sent them.
     """
@@ -37,6 +38,7 @@ class Condition:
     log_entries: int
     unsigned_entries: int
     pending_transactions: Mapping[str, int]
+    anchor_lag: int = 0
     notices: int = 0
 
 

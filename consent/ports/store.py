@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from consent.domain.entry import Action, PlacedEntry
+from consent.domain.merkle import Subtree
 from consent.domain.study import Study
 from consent.domain.terms import SubjectId
 from consent.domain.typed_data import Address
@@ -74,6 +75,15 @@ class Patients(Protocol):
         """Delete patients and their identifiers."""
 
 
+@dataclass(frozen=True, slots=True)
+class AnchoredAt:
+    """The chain holds a checkpoint of the first `size` entries, in the block of this number and time or before it."""
+
+    size: int
+    block: int
+    time: int
+
+
 class AuditLog(Protocol):
     """The entries, in one total order."""
 
@@ -98,14 +108,45 @@ class AuditLog(Protocol):
         Those with an index below `before` where it is given.
         """
 
-    def leaves(self) -> Sequence[bytes]:
-        """Return all leaf hashes in order, 32 bytes each."""
+    def subtrees(self, wanted: Sequence[Subtree]) -> Sequence[bytes]:
+        """Return the hash of each of these whole subtrees of the log, 32 bytes each; level 0 is an entry's leaf hash.
+
+        They are as stored, and believed by nobody: what comes of them is held against what was signed. Raises
+        `LogTreeError` for those that the log does not have.
+        """
+
+    def has_subtrees(self) -> bool:
+        """Say whether as many hashes of subtrees are stored as the log's size asks for."""
+
+    def make_subtrees(self) -> None:
+        """Store the hashes of all subtrees anew, from the entries' bytes."""
 
     def save_checkpoint(self, size: int, note: str) -> None:
         """Store a signed checkpoint of the first `size` entries."""
 
     def latest_checkpoint(self) -> str | None:
         """Return the newest signed checkpoint."""
+
+    def checkpoints(self) -> Sequence[tuple[int, str]]:
+        """Return every signed checkpoint with its size, the oldest first."""
+
+    def checkpoint_at(self, size: int) -> str | None:
+        """Return the signed checkpoint of the first `size` entries, None where none was signed of just these."""
+
+    def add_anchor(self, anchored: AnchoredAt) -> None:
+        """Store that the chain holds a checkpoint for good; one of the same size stays as it is."""
+
+    def anchors(self) -> Sequence[AnchoredAt]:
+        """Return what the chain holds, or held before something larger, the smallest first."""
+
+    def ask_for_anchor(self, now: int) -> None:
+        """Store that somebody wants the log anchored now, in Unix seconds."""
+
+    def anchor_asked(self) -> int | None:
+        """Return when the newest wish for an anchor was stored, None while there is none."""
+
+    def forget_anchor_wishes(self, until: int) -> None:
+        """Delete the wishes of that second and those before: they are met."""
 
 
 @dataclass(frozen=True, slots=True)

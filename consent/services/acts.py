@@ -37,6 +37,7 @@ class Acts:
         erased: subjects whose erasure is final.
         marks: how many lines the stop list had at the least, when the epoch turned last.
         size: how many entries were read.
+        expired: ids of consents that ran out, as far as the log tells.
         undone: ids of consents that were acknowledged and never came on the ledger.
         consents: id of the consent that a grant's entry is about, by index.
         stops: index of the entry that stopped a consent first.
@@ -56,6 +57,7 @@ class Acts:
     erased: frozenset[SubjectId]
     marks: int
     size: int
+    expired: frozenset[str]
     undone: frozenset[str]
     consents: Mapping[int, str]
     stops: Mapping[str, int]
@@ -106,6 +108,7 @@ class _Reading:
         self.erased: set[SubjectId] = set()
         self.marks = 0
         self.size = 0
+        self.expired: set[str] = set()
         self.undone: set[str] = set()
         self.consents: dict[int, str] = {}
         self.stops: dict[str, int] = {}
@@ -130,6 +133,8 @@ class _Reading:
             counts = body.get("operation") == COUNTING
             if consent in self.whose or subject in self.blocked or (counts and subject not in self.counted):
                 self.ignored.append(index)
+        elif action == Action.EXPIRE:
+            self.expired.add(consent)
         elif action == Action.PREFER and verdict in {COUNTED, NOT_COUNTED}:
             (self.counted.add if verdict == COUNTED else self.counted.discard)(subject)
         elif action == Action.KEYS:
@@ -178,6 +183,7 @@ class _Reading:
             erased=frozenset(self.erased),
             marks=self.marks,
             size=self.size,
+            expired=frozenset(self.expired),
             undone=frozenset(self.undone),
             consents=self.consents,
             stops=self.stops,

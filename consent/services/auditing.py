@@ -7,7 +7,7 @@ in force at its pinned block; each patient's receipt with all of them.
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Final
@@ -185,12 +185,13 @@ def audit_key_times(log: AuditLog) -> Finding:
 class Replayed:
     """What receipts are held against: the chain, the log's acts and leaves, what still waits, and the time now.
 
+    `leaves` are those of the entries that receipts name, by index, recomputed (`leaves_of`).
     `waiting` counts outbox rows by the receipts' actions: an auditor has no key, so which ones they are is not seen.
     """
 
     chain: Chain
     acts: Acts
-    leaves: Sequence[bytes]
+    leaves: Mapping[int, bytes]
     waiting: Mapping[str, int]
     now: int
 
@@ -220,6 +221,12 @@ class Replayed:
         return "stop" if self.acts.consents.get(receipt.index, "") in self.acts.stopped else receipt.action
 
 
+def leaves_of(log: AuditLog, receipts: Iterable[Receipt]) -> dict[int, bytes]:
+    """Return the leaf hash of each entry that a receipt names, from the entry's bytes, by index; of those there are."""
+    named = {receipt.index for receipt in receipts}
+    return {index: leaf_hash(entry.body) for index, entry in log.some(named).items()}
+
+
 def audit_receipts(receipts: Iterable[Receipt], replayed: Replayed, verify: Verifier) -> Iterator[Finding]:
     """Find what each receipt acknowledges: its entry in the log, its act on the chain or on its way there."""
     stopped: set[Key] = set()
@@ -230,7 +237,7 @@ def audit_receipts(receipts: Iterable[Receipt], replayed: Replayed, verify: Veri
         key = (Address(bytes.fromhex(receipt.patient)), bytes.fromhex(receipt.commitment))
         if receipt.action == "stop":
             stopped.add(key)
-        logged = receipt.index < len(replayed.leaves) and replayed.leaves[receipt.index].hex() == receipt.leaf
+        logged = replayed.leaves.get(receipt.index, b"").hex() == receipt.leaf
         signed = verify(receipt.signed_bytes(), bytes.fromhex(receipt.signature))
         counted[receipt.action] += 1
         fulfilled = replayed.fulfils(receipt, key, stopped)

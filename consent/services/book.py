@@ -49,7 +49,8 @@ class ConsentBook:
     """All consents by subject; `recover` and `domain` check signatures, `enrolments` are the keys in force.
 
     `history` says which key counted from which entry on. `buried` are those of the blocked whose identifiers have
-    tombstones. `undone` are the ids of consents of which the log says that they never came on the ledger. `counted` are
+    tombstones. `undone` are the ids of consents of which the log says that they never came on the ledger, `expired` of
+    those of which it says that they ran out. `counted` are
     those who allow being counted and asked, `studies` what the log says of studies. `granted_at` and `stopped_at` are
     the indices of the entries that tell of a consent's beginning and of its end.
     """
@@ -62,6 +63,7 @@ class ConsentBook:
     blocked: set[SubjectId] = field(default_factory=set)
     buried: set[SubjectId] = field(default_factory=set)
     undone: set[str] = field(default_factory=set)
+    expired: set[str] = field(default_factory=set)
     counted: set[SubjectId] = field(default_factory=set)
     studies: StudyActs = field(default_factory=StudyActs)
     granted_at: dict[str, int] = field(default_factory=dict)
@@ -105,6 +107,7 @@ class ConsentBook:
         self.blocked |= acts.blocked
         self.buried |= acts.buried
         self.undone |= acts.undone
+        self.expired |= acts.expired
         self.counted |= acts.counted
         self.studies = acts.studies.copied()
         first = {consent: index for index, consent in sorted(acts.consents.items(), reverse=True)}
@@ -150,6 +153,8 @@ class ConsentBook:
         elif (action, verdict) == (Action.STOP, "STOPPED"):
             stopped.add(consent)
             self.stopped_at.setdefault(consent, index)
+        elif action == Action.EXPIRE:
+            self.expired.add(consent)
         elif action == Action.PREFER and verdict in {COUNTED, NOT_COUNTED}:
             (self.counted.add if verdict == COUNTED else self.counted.discard)(subject)
         elif action == Action.APPROVE:

@@ -21,11 +21,13 @@ class Limits:
         head_age: of the ledger's reading; beyond it every access is refused (`CONSENTRY_MAX_STALENESS`).
         overdue: of the oldest outbox item, since it was due.
         waiting: of the oldest job that waits.
+        anchor: of the oldest entry that the chain's anchor does not cover: twice `CONSENTRY_ANCHOR_SECONDS`.
     """
 
     head_age: int = 120
     overdue: int = 3600
     waiting: int = 3600
+    anchor: int = 2 * 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +70,13 @@ class Health:
             condition = self.condition()
         except ConsentError:
             yield Check("database", ok=False, word="unavailable")
-            yield from (Check(name, ok=False, word="unknown") for name in ("ledger", "outbox", "jobs"))
+            yield from (Check(name, ok=False, word="unknown") for name in ("ledger", "outbox", "jobs", "anchor"))
             return
         yield Check("database", ok=True, word="answers")
         yield ledger_check(condition, self.limits)
         yield _within("outbox", condition.outbox_overdue, self.limits.overdue, "overdue")
         yield _within("jobs", condition.oldest_waiting_job, self.limits.waiting, "waiting")
+        yield _within("anchor", condition.anchor_lag, self.limits.anchor, "late")
 
     def _key(self) -> Check:
         readable = os.access(self.key_file, os.R_OK) and self.key_file.is_file()

@@ -20,6 +20,8 @@ from consent.services.log import Log
 from consent.services.received import Attachment, Imported, Person, ReceivedResource, Source, require_identifier
 from vault import Deposit, Deposited, Outcome, Vault
 
+BY_LETTER, BY_HAND = "letter", "by hand"
+"""How it was checked whose key is enrolled: by the code in a letter that was handed over; by whoever runs the house."""
 _WRITTEN: Final = frozenset({Outcome.STORED, Outcome.REPLACED})
 
 
@@ -184,24 +186,28 @@ class Records:
             self.log.append(unit, [Entry(time, "operator", Action.ENROL, "AGAIN")])
             self.stops.append([Mark(MarkKind.ENROL, time, identifier=mac) for mac in macs])
 
-    def enrol_keys(self, keys: Mapping[SubjectId, Address], now: datetime) -> None:
+    def enrol_keys(self, keys: Mapping[SubjectId, Address], now: datetime, identity: str = BY_HAND) -> None:
         """Store the addresses of patients' enrolment keys; each is logged, so that none is put in quietly.
 
+        `identity` is a word for how it was checked whose key this is: by the letter with a code, or by hand.
         Raises `EnrolmentKeyError` for a subject who is not enrolled, is blocked, or has a key.
         """
         with self.store.begin() as unit:
-            self.enrol_keys_within(unit, keys, now)
+            self.enrol_keys_within(unit, keys, now, identity)
         with self.store.reading() as unit:
             self.book.follow(unit)
 
-    def enrol_keys_within(self, unit: Unit, keys: Mapping[SubjectId, Address], now: datetime) -> None:
+    def enrol_keys_within(
+        self, unit: Unit, keys: Mapping[SubjectId, Address], now: datetime, identity: str
+    ) -> None:  # fmt: skip
         """Do so in the caller's transaction, which writes."""
         self.book.follow(unit)
         keyless = {p.subject for p in unit.patients.everyone() if p.enrolment is None and not p.blocked}
         if not keys.keys() <= keyless - self.book.blocked - self.book.enrolments.keys():
             raise EnrolmentKeyError("a subject here is unknown, blocked or has an enrolment key already")
+        time = int(now.timestamp())
         entries = [
-            Entry(int(now.timestamp()), "patient", Action.ENROL, "KEY", subject, facts={"key": key.hex()})
+            Entry(time, "patient", Action.ENROL, "KEY", subject, facts={"identity": identity, "key": key.hex()})
             for subject, key in keys.items()
         ]
         unit.patients.set_enrolment(keys)

@@ -3,9 +3,10 @@
 | path | gives |
 | --- | --- |
 | `/audit` | the page |
-| `/log/checkpoint` | the newest signed checkpoint (C2SP signed note) |
+| `/log/checkpoint` | the newest signed checkpoint (C2SP signed note); with `size`, the one of that size |
 | `/log/entries?first=0&last=100` | entries as stored, one JSON object a line, at most 1,000 |
 | `/log/proof?index=0` | RFC 6962 inclusion proof of an entry in the newest checkpoint |
+| `/log/consistency?old=1&new=2` | RFC 6962 proof that the first `new` entries continue the first `old` |
 """
 
 from collections.abc import Mapping
@@ -14,10 +15,9 @@ from typing import Final
 
 from flask import Blueprint, Response, jsonify, render_template, request
 
-from consent.domain.checkpoint import Checkpoint
-from consent.domain.merkle import inclusion_proof
-from consent.domain.note import unverified_text
+from consent.domain.merkle import leaf_hash
 from consent.ports import Store
+from consent.services.proving import newest, prove_consistency, prove_inclusion
 from consent.web.problems import Refusal
 
 PAGE: Final = 1000
@@ -38,10 +38,11 @@ def auditor_pages(store: Store, origin: str, public_key: bytes) -> Blueprint:
 
     @pages.get("/log/checkpoint")
     def checkpoint() -> Response:
+        size = _whole("size") if "size" in request.args else None
         with store.reading() as unit:
-            note = unit.log.latest_checkpoint()
+            note = unit.log.latest_checkpoint() if size is None else unit.log.checkpoint_at(size)
         if note is None:
-            raise Refusal(HTTPStatus.NOT_FOUND, "No checkpoint has been signed yet.")
+            raise Refusal(HTTPStatus.NOT_FOUND, "No such checkpoint has been signed yet.")
         return Response(note, mimetype="text/plain")
 
     @pages.get("/log/entries")
@@ -56,18 +57,27 @@ def auditor_pages(store: Store, origin: str, public_key: bytes) -> Blueprint:
     def proof() -> Response:
         index = _whole("index")
         with store.reading() as unit:
-            note, leaves = unit.log.latest_checkpoint(), unit.log.leaves()
-        size = _size(note)
-        if index >= size:
-            raise Refusal(HTTPStatus.NOT_FOUND, "The newest checkpoint does not cover that entry yet.")
-        hashes = inclusion_proof(leaves[:size], index)
-        return jsonify(index=index, size=size, leaf=leaves[index].hex(), proof=[part.hex() for part in hashes])
+            signed = newest(unit.log)
+            if signed is None or index >= signed.size:
+                raise Refusal(HTTPStatus.NOT_FOUND, "The newest checkpoint does not cover that entry yet.")
+            entry, hashes = prove_inclusion(unit.log, index, signed)
+        return jsonify(
+            index=index, size=signed.size, leaf=leaf_hash(entry.body).hex(), proof=[part.hex() for part in hashes]
+        )
+
+    @pages.get("/log/consistency")
+    def consistency() -> Response:
+        old, new = _whole("old"), _whole("new")
+        if not 0 < old <= new:
+            raise Refusal(HTTPStatus.BAD_REQUEST, "old is 1 or more, and new not smaller.")
+        with store.reading() as unit:
+            signed = newest(unit.log)
+            if signed is None or new > signed.size:
+                raise Refusal(HTTPStatus.NOT_FOUND, "The newest checkpoint does not cover that many entries yet.")
+            hashes = prove_consistency(unit.log, old, new, signed)
+        return jsonify(old=old, new=new, proof=[part.hex() for part in hashes])
 
     return pages
-
-
-def _size(note: str | None) -> int:
-    return Checkpoint.from_text(unverified_text(note)).size if note else 0
 
 
 def _whole(name: str, default: int | None = None) -> int:

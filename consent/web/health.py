@@ -70,6 +70,8 @@ class ConditionCollector(Collector):
         yield _gauge("notices_waiting", "Letters to people that wait.", self.condition.notices)
         yield _gauge("log_entries", "Entries in the log.", self.condition.log_entries)
         yield _gauge("log_unsigned_entries", "Entries under no checkpoint yet.", self.condition.unsigned_entries)
+        lag = "Seconds since the oldest entry that no anchor covers."
+        yield _gauge("anchor_lag_seconds", lag, self.condition.anchor_lag)
         build = GaugeMetricFamily("consentry_build_info", "The version that runs; always 1.", labels=["version"])
         build.add_metric([version("consentry")], 1)
         yield build

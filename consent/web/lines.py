@@ -33,6 +33,7 @@ _WHAT: Final = {
     LineKind.GRANTED: _l("You allowed a study"),
     LineKind.LAPSED: _l("What you allowed never started"),
     LineKind.STOPPED: _l("Sharing was stopped"),
+    LineKind.EXPIRED: _l("What you allowed came to its end"),
     LineKind.WISHED: _l("You said what you like to be asked"),
     LineKind.REPORTED: _l("Something looked wrong"),
     LineKind.HELD: _l("The law keeps your records here"),
@@ -41,6 +42,7 @@ _WHAT: Final = {
 }
 _SAID: Final = {
     (LineKind.ENROLLED, "RECORDS"): _l("The hospital set up your records"),
+    (LineKind.ENROLLED, "INVITED"): _l("The hospital gave you a code to begin with"),
     (LineKind.ENROLLED, "KEY"): _l("You made your key"),
     (LineKind.ENROLLED, "IDENTIFIED"): _l("The hospital checked who you are"),
     (LineKind.ENROLLED, "WAY_ADDED"): _l("You added a way to sign in"),

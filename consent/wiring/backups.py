@@ -3,7 +3,7 @@
 import os
 import shutil
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,7 +23,10 @@ from consent.adapters.sql import SqlStore, metadata, open_records
 from consent.adapters.sql.account_tables import sessions, tickets
 from consent.adapters.sql.api_tables import api_tokens, assertions, idempotent
 from consent.adapters.sql.copies import BackupError, back_up, copy_rows
+from consent.adapters.sql.log_tables import log_nodes
+from consent.domain.entry import Action, Entry
 from consent.domain.errors import LedgerError
+from consent.domain.hashing import Json
 from consent.domain.identity import Identity
 from consent.domain.typed_data import SigningDomain
 from consent.services.auditing import audit_log
@@ -41,7 +44,9 @@ from vault.tables import records_metadata
 RECORDS_TABLES: Final = (*records_metadata.sorted_tables, *metadata.sorted_tables)
 SHORT_LIVED: Final = (sessions, tickets, api_tokens, assertions, idempotent)
 """Who is signed in at this moment, what they are choosing, what they were just told: no backup has it."""
-KEPT_TABLES: Final = tuple(table for table in RECORDS_TABLES if table not in SHORT_LIVED)
+MADE_ANEW: Final = (log_nodes,)
+"""What opening computes from other tables: a copy of it could only be wrong."""
+KEPT_TABLES: Final = tuple(table for table in RECORDS_TABLES if table not in (*SHORT_LIVED, *MADE_ANEW))
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +61,10 @@ class Backup:
 def back_up_installation(installation: Installation, folder: Path, now: datetime) -> Backup:
     """Write records, then keys, then the embedded chain: whatever a later file holds more, it lacks nothing.
 
+    The log says so first, and the backup's copy of it does too.
     Each was read back when this returns; raises `BackupError`, `EpochTurnError`.
     """
+    _note(installation, "BACKED_UP", now, {"epoch": installation.keys.epoch})
     try:
         return _back_up(installation, folder, now)
     except (OSError, DBAPIError, sqlite3.Error) as error:
@@ -111,6 +118,17 @@ def restore_installation(settings: Settings, records: Path | None, keys: Path | 
             _put_file(tried_chain, places.chain)
 
 
+def note_restored(installation: Installation, now: datetime, parts: Sequence[str]) -> None:
+    """Write into the log that these parts were restored, as the first thing after it; only then it has a log again."""
+    _note(installation, "RESTORED", now, {"parts": sorted(parts)})
+
+
+def _note(installation: Installation, verdict: str, now: datetime, facts: dict[str, Json]) -> None:
+    with installation.store.begin() as unit:
+        entry = Entry(int(now.timestamp()), "operator", Action.KEYS, verdict, facts=facts)
+        installation.log.append(unit, [entry])
+
+
 def _tried(backup: Path, history: migrations.History, folder: Path) -> Path:
     """Copy a backup and bring the copy to the newest schema; raise `BackupError` when it is no whole database."""
     copy = folder / f"{history}.sqlite"
@@ -139,7 +157,7 @@ def _tried_records(backup: Path, places: Places, identity: Identity, folder: Pat
     """
     copy = _tried(backup, "records", folder)
     with _disposed(open_records(copy)) as engine, engine.begin() as connection:
-        for table in SHORT_LIVED:  # backups of earlier versions have them; whoever signed out stays out
+        for table in (*SHORT_LIVED, *MADE_ANEW):  # backups of earlier versions have them; whoever signed out stays out
             connection.execute(table.delete())
     archive = LogArchiveFile(places.log_archive)
     kept = archive.bodies() if archive.size() else iter(())

@@ -31,6 +31,7 @@ _CURES: Final = {
     "ledger": "start `consentry ledger`; if it runs, its lines say what it waits for",
     "outbox": "look at the ledger's lines, and at the gas of its addresses",
     "jobs": "start `consentry worker`",
+    "anchor": "look at the ledger's lines for `anchor refused`, and at the anchor's gas; then `consentry anchor`",
     "key": "put operator/root-key.json back",
     "records-schema": "stop every program and run `consentry upgrade`",
     "keys-schema": "stop every program and run `consentry upgrade`",
@@ -101,7 +102,7 @@ def _conditions(places: Places, settings: Settings, clock: Clock) -> Iterator[Co
             "records": partial(migrations.at_head, records, "records"),
             "keys": partial(migrations.at_head, keys, "keys"),
         }
-        limits = Limits(head_age=settings.max_staleness)
+        limits = Limits(head_age=settings.max_staleness, anchor=2 * settings.anchor_seconds)
         health = Health(SqlConditions(SqlStore(records)), clock, places.root_key, schemas, limits)
         for check in health.checks():
             if not check.ok and check.word != "unknown":

@@ -64,6 +64,7 @@ def create(settings: Settings, clock: Clock = utc_now) -> None:
 def upgrade(settings: Settings, clock: Clock = utc_now) -> None:
     """Bring both databases to the newest schema, blind what named people, and begin a stop list where there is none.
 
+    The log's tree is computed for one that stored none.
     Nobody has the installation open meanwhile. It may be run again; raises `InstallationError`.
     """
     places = Places(settings.home, settings.databases)
@@ -79,6 +80,8 @@ def upgrade(settings: Settings, clock: Clock = utc_now) -> None:
             stops = StopFile.create(places.stops, identity.origin, log_key, int(clock().timestamp()))
             stops.append(marks)
         with SqlStore(records).begin() as unit:
+            if not unit.log.has_subtrees():
+                unit.log.make_subtrees()
             if unit.studies.openings_in_clear():
                 tree = KeyTree.open(keys, root, settings.replicas, identity.tenant)
                 blind(unit, Vault(identity.tenant, tree))

@@ -26,6 +26,7 @@ from consent.services.epochs import Epochs
 from consent.services.erasure import Erasures
 from consent.services.erasure_register import ErasureRegister
 from consent.services.evidence import EvidenceRoom
+from consent.services.expiring import Expiring
 from consent.services.granting import Granting
 from consent.services.log import Log
 from consent.services.notices import Noticing
@@ -102,8 +103,18 @@ def opened_parts(settings: Settings, clock: Clock, stack: ExitStack) -> Parts:
     log = Log(identity.origin, log_key, LogArchiveFile(places.log_archive))
     judge = KeyJudge(log.origin, log_key.public_key, identity.domain, recover, verifies)
     replayed, acts = Replaying(store, vault, log, stops, clock, judge).run()
+    _mend(store, log)
     _adopt_rows(places, store, log, clock)
     return Parts(places, store, keys, vault, log, stops, identity.domain, replayed, acts)
+
+
+def _mend(store: SqlStore, log: Log) -> None:
+    """Make the tree's stored hashes anew where they lack something, as after a restore, or are not what was signed."""
+    with store.reading() as unit:
+        sound = log.has_sound_tree(unit)
+    if not sound:
+        with store.begin() as unit:
+            unit.log.make_subtrees()
 
 
 def _adopt_rows(places: Places, store: SqlStore, log: Log, clock: Clock) -> None:
@@ -210,6 +221,7 @@ def services_of(
         ),
         "noticing": noticing,
         "epochs": Epochs(store, keys, log, register, stops, clock, settings.epoch_every, backups),
+        "expiring": Expiring(store, book, log, clock),
         "evidence": evidence,
         "authorising": authorising,
         "key_turning": KeyTurning(store, vault, book, log, clock),

@@ -23,6 +23,7 @@ from consent.services.desk.answers import Answering
 from consent.services.epochs import Epochs
 from consent.services.erasure import Erasures
 from consent.services.evidence import EvidenceRoom
+from consent.services.expiring import Expiring
 from consent.services.following import LedgerFollower
 from consent.services.granting import Granting
 from consent.services.log import Log
@@ -99,6 +100,7 @@ class Installation:
     erasures: Erasures
     noticing: Noticing
     epochs: Epochs
+    expiring: Expiring
     evidence: EvidenceRoom
     authorising: Authorising
     key_turning: KeyTurning
@@ -115,14 +117,14 @@ class LedgerRoom(Installation):
     anchoring: Anchoring
 
     def keep_house(self) -> int:
-        """Turn the epoch when that is due, take erasures as far as they go, let new keys count that waited.
+        """Turn the epoch when due, take erasures as far as they go, let new keys count, note what consents ran out.
 
         Returns how many steps those were.
 
         A turn waits, an hour at most, for the last letter to somebody whose key was deleted: its address dies with it.
         What could not be destroyed of an earlier epoch is destroyed now, or raises `EpochNotDestroyedError` again.
         """
-        steps = self.erasures.step(self.anchored) + self.key_turning.step()
+        steps = self.erasures.step(self.anchored) + self.key_turning.step() + self.expiring.step()
         if self.epochs.due() and not self.noticing.keeps_epoch(self.erasures.clock()):
             self.epochs.turn()
         elif not self.epochs.settle():
@@ -205,7 +207,7 @@ def _require_whole(store: SqlStore, ledger: Ledger) -> None:
             raise LogForkError(
                 "the chain holds more of the log than is here: restore the newest copy of operator/log-archive"
             )
-        require_continued(unit.log.leaves(), anchored)
+        require_continued(unit.log, anchored)
 
 
 def worker(

@@ -47,7 +47,8 @@ def home(sound: Template, tmp_path: Path) -> Path:
 
 def said(home: Path, ahead: int = 0, **changed: object) -> set[str]:
     """Return what is complained of besides the disks, so many seconds from now."""
-    settings = replace(settings_of(home), max_staleness=10**6, **changed)  # type: ignore[arg-type]  # fields of it
+    changed = {"max_staleness": 10**6, "anchor_seconds": 10**6} | changed
+    settings = replace(settings_of(home), **changed)  # type: ignore[arg-type]  # fields of it
     return {complaint.what for complaint in complaints(settings, Clock(timedelta(seconds=ahead)))} - DISKS
 
 
@@ -279,3 +280,13 @@ def test_the_command_says_what_to_do_and_ends_with_7(home: Path, sound: Template
     passphrase = str(home / "operator" / "passphrase")
     refused(consentry("doctor", tmp_path, CONSENTRY_PASSPHRASE_FILE=passphrase), NOT_FOUND, "no installation")
     refused(consentry("doctor", tmp_path), USAGE, "passphrase")
+
+
+def test_a_log_that_nobody_anchored_in_time(home: Path, sound: Template) -> None:
+    with House.opened(home, sound.wallets) as house:
+        house.grant(house.people[0])
+    assert "anchor: late" not in said(home, ahead=7000, anchor_seconds=3600)
+    assert "anchor: late" in said(home, ahead=7300, anchor_seconds=3600)
+    with House.opened(home, sound.wallets) as house:
+        house.anchor()
+    assert "anchor: late" not in said(home, ahead=7300, anchor_seconds=3600)

@@ -169,3 +169,19 @@ def test_a_change_of_keys_that_was_cut_short_is_finished_by_doing_it_again(home:
 
 def keys_of(home: Path) -> ChainKeys:
     return ChainKeys.from_json(json.loads((home / "operator" / "chain-keys.json").read_bytes()))
+
+
+def test_the_log_is_anchored_when_somebody_asks(home: Path) -> None:
+    asked = consentry("anchor", home)
+    assert asked.returncode == 0, asked.stderr
+    assert "consentry ledger" in asked.stdout
+    with running(home, "ledger"):
+        waited = consentry("anchor", home, "--wait")
+    assert waited.returncode == 0, waited.stderr
+    with wiring.opened_for_audit(home) as room, room.store.reading() as unit:
+        assert room.ledger.anchored().size == unit.log.size()
+        assert f"the first {unit.log.size():,} entries" in " ".join(waited.stdout.split())
+
+
+def test_nothing_is_anchored_where_no_installation_is(tmp_path: Path) -> None:
+    refused(consentry("anchor", tmp_path), NOT_FOUND, "no installation")

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from consent.domain.hashing import sha256
 from consent.domain.merkle import (
     ConsistencyError,
+    Frontier,
     InclusionError,
     InvalidLeafError,
     consistency_proof,
@@ -214,3 +215,11 @@ def test_a_tree_without_leaves_has_no_proofs() -> None:
         inclusion_proof([], 0)
     with pytest.raises(ConsistencyError):
         consistency_proof([], 0)
+
+
+def test_a_frontier_takes_no_hashes_of_other_lengths() -> None:
+    """Two neighbours that share their bytes anew give the same root, and would grow into another tree."""
+    left, right = leaf_hash(b"left"), leaf_hash(b"right")
+    shared = {(1, 0): left[:31], (0, 2): left[31:] + right}
+    with pytest.raises(InvalidLeafError):
+        Frontier.of(3, lambda wanted: [shared[one] for one in wanted])

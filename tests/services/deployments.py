@@ -23,6 +23,7 @@ GOOD: Final = Condition(
     log_entries=5000,
     unsigned_entries=12,
     pending_transactions={"operator": 1},
+    anchor_lag=40,
     notices=3,
 )
 

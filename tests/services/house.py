@@ -292,6 +292,7 @@ class House:
         self.publish()
         self.open.anchoring.step(int(self.clock().timestamp()))
         self.publish()
+        self.open.anchoring.settle()
 
     def erase(self, subject: SubjectId) -> Receipt:
         """See an erasure through, from the patient's request to its last receipt."""

@@ -22,7 +22,7 @@ def failed(checks: tuple[Check, ...]) -> dict[str, str]:
 def test_a_good_deployment_passes_every_check(key_file: Path) -> None:
     checks = health_of(Deployment(), key_file, keys=lambda: True).checks()
     assert failed(checks) == {}
-    names = ["database", "ledger", "outbox", "jobs", "key", "records-schema", "keys-schema"]
+    names = ["database", "ledger", "outbox", "jobs", "anchor", "key", "records-schema", "keys-schema"]
     assert [check.name for check in checks] == names
 
 
@@ -34,6 +34,7 @@ def test_a_good_deployment_passes_every_check(key_file: Path) -> None:
         ({"matches": False, "head_age": None, "head_block": None}, "ledger", "unread"),
         ({"outbox_overdue": 3601}, "outbox", "overdue"),
         ({"oldest_waiting_job": 3601}, "jobs", "waiting"),
+        ({"anchor_lag": 7201}, "anchor", "late"),
     ],
 )
 def test_a_condition_beyond_its_limit_fails_that_check_only(
@@ -46,7 +47,7 @@ def test_a_condition_beyond_its_limit_fails_that_check_only(
 
 def test_at_its_limit_all_is_still_good(key_file: Path) -> None:
     deployment = Deployment()
-    deployment.becomes(head_age=120, outbox_overdue=3600, oldest_waiting_job=3600)
+    deployment.becomes(head_age=120, outbox_overdue=3600, oldest_waiting_job=3600, anchor_lag=7200)
     assert failed(health_of(deployment, key_file).checks()) == {}
 
 
@@ -54,10 +55,11 @@ def test_the_ledgers_limit_is_the_one_that_decisions_have() -> None:
     from consent.settings import Settings
 
     assert Limits().head_age == Settings(Path(), b"", ()).max_staleness
+    assert Limits().anchor == 2 * Settings(Path(), b"", ()).anchor_seconds
 
 
 def test_a_database_that_does_not_answer_fails_all_that_rests_on_it(key_file: Path) -> None:
-    unknown = {"ledger": "unknown", "outbox": "unknown", "jobs": "unknown"}
+    unknown = {"ledger": "unknown", "outbox": "unknown", "jobs": "unknown", "anchor": "unknown"}
     assert failed(health_of(Deployment(None), key_file).checks()) == {"database": "unavailable"} | unknown
 
 

@@ -34,6 +34,7 @@ from consent.services.auditing import (
     audit_log,
     audit_receipts,
     audit_release,
+    leaves_of,
     waiting_acts,
 )
 from consent.services.log import Log
@@ -95,7 +96,9 @@ def of_receipts(house: House, receipts: Iterable[Receipt]) -> list[str]:
     verify = partial(verifies, house.open.log.signer.public_key)
     with house.open.store.reading() as unit:
         waiting = waiting_acts(unit.outbox)
-        replayed = Replayed(chain, read_acts(unit.log), unit.log.leaves(), waiting, int(house.clock().timestamp()))
+        replayed = Replayed(
+            chain, read_acts(unit.log), leaves_of(unit.log, receipts), waiting, int(house.clock().timestamp())
+        )
     return failed(audit_receipts(receipts, replayed, verify))
 
 

@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
@@ -12,7 +13,7 @@ from sqlalchemy import delete
 
 from consent.adapters.sql.tables import checkpoints
 from consent.domain.checkpoint import Checkpoint
-from consent.domain.merkle import leaf_hash, verify_inclusion
+from consent.domain.merkle import leaf_hash, tree_root, verify_consistency, verify_inclusion
 from consent.domain.note import open_note
 from consent.signatures import verifies
 from consent.web import create_app
@@ -73,6 +74,7 @@ PATHS = [
     "/log/entries",
     "/log/proof?index=0",
     "/log/proof",
+    "/log/consistency?old=1&new=2",
     "/static/auditor.css",
     "/nothing",
 ]
@@ -129,7 +131,16 @@ ODD = "<b>odd"
 
 
 @pytest.mark.parametrize("value", [ODD, "-1", "1.5", "", " 1", "0x1", "\u0661", "9" * 16, "1" * 5000, "1%00"])
-@pytest.mark.parametrize("path", ["/log/proof?index=", "/log/entries?first=", "/log/entries?last="])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/log/proof?index=",
+        "/log/consistency?new=9&old=",
+        "/log/checkpoint?size=",
+        "/log/entries?first=",
+        "/log/entries?last=",
+    ],
+)
 def test_a_bad_question_is_refused_without_repeating_it(visit: Visit, path: str, value: str) -> None:
     answer = visit.client.get(path + value)
     assert answer.status_code == 400
@@ -147,3 +158,52 @@ def test_an_unknown_page_is_not_echoed(visit: Visit) -> None:
 @pytest.mark.parametrize("method", ["post", "put", "delete", "patch"])
 def test_nothing_can_be_changed(visit: Visit, method: str) -> None:
     assert getattr(visit.client, method)("/log/checkpoint").status_code == 405
+
+
+def test_one_size_is_proven_to_continue_another(visit: Visit) -> None:
+    signed = checkpoint(visit)
+    lines = visit.client.get("/log/entries").get_data().splitlines()
+    leaves = [leaf_hash(line) for line in lines]
+    for old, new in ((1, signed.size), (3, 17), (16, 16), (signed.size, signed.size)):
+        answer = visit.client.get(f"/log/consistency?old={old}&new={new}").get_json()
+        assert (answer["old"], answer["new"]) == (old, new)
+        proof = [bytes.fromhex(part) for part in answer["proof"]]
+        verify_consistency(old, new, proof, tree_root(leaves[:old]), tree_root(leaves[:new]))
+
+
+@pytest.mark.parametrize(("old", "new", "status"), [(0, 5, 400), (6, 5, 400), (1, 10**14, 404)])
+def test_sizes_that_nothing_leads_between_are_refused(visit: Visit, old: int, new: int, status: int) -> None:
+    assert visit.client.get(f"/log/consistency?old={old}&new={new}").status_code == status
+    assert visit.client.get(f"/log/consistency?old=1&new={visit.size + 1}").status_code == 404
+
+
+def test_an_older_checkpoint_is_found_by_its_size(visit: Visit) -> None:
+    assert visit.client.get(f"/log/checkpoint?size={visit.size}").get_data(as_text=True) == visit.client.get(
+        "/log/checkpoint"
+    ).get_data(as_text=True)
+    assert visit.client.get(f"/log/checkpoint?size={visit.size - 1}").status_code == 404
+    assert visit.client.get(f"/log/checkpoint?size={10**14}").status_code == 404
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE log_nodes SET hash = zeroblob(32)",
+        "DELETE FROM log_nodes",
+        "UPDATE entries SET body = body || 'x' WHERE \"index\" = 3",
+        'DELETE FROM entries WHERE "index" = 3',
+        'UPDATE entries SET leaf = zeroblob(32) WHERE "index" = 2',
+    ],
+)
+def test_no_proof_is_given_that_does_not_lead_to_what_was_signed(
+    template: Template, tmp_path: Path, statement: str
+) -> None:  # fmt: skip
+    with House.copied(template, tmp_path / "home") as house:
+        with house.open.store.begin() as unit:
+            house.open.log.checkpoint(unit)
+        app = create_app(house.open.store, house.open.log.origin, house.open.log.signer.public_key)
+        client = app.test_client()
+        assert client.get("/log/proof?index=3").status_code == 200
+        with house.open.store.begin() as unit:
+            unit.connection.exec_driver_sql(statement)
+        assert client.get("/log/proof?index=3").status_code == 500

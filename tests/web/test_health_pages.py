@@ -34,6 +34,7 @@ GAUGES = {
     "outbox_items",
     "outbox_overdue_seconds",
     "jobs",
+    "anchor_lag_seconds",
     "log_entries",
     "log_unsigned_entries",
     "notices_waiting",
@@ -117,6 +118,7 @@ def test_a_scrape_holds_every_gauge(watched: Watched) -> None:
     assert scraped["jobs"] == {"waiting": 2, "running": 0, "done": 40, "failed": 0, "cancelled": 0, "other": 0}
     assert scraped["log_entries"] == {"": 5000}
     assert scraped["log_unsigned_entries"] == {"": 12}
+    assert scraped["anchor_lag_seconds"] == {"": 40}
     assert scraped["notices_waiting"] == {"": 3}
     assert scraped["transactions_pending"] == {"operator": 1, "relayer": 0, "custodian": 0, "anchor": 0, "other": 0}
     assert scraped["build_info"] == {version("consentry"): 1}

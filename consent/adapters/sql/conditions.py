@@ -5,9 +5,11 @@ from datetime import datetime
 
 from sqlalchemy import Column, Connection, func, select
 
+from consent.adapters.sql.log import SqlAuditLog
 from consent.adapters.sql.notices import SqlNotices
 from consent.adapters.sql.store import SqlStore
 from consent.adapters.sql.tables import checkpoints, entries, jobs, outbox, projection_head, transactions
+from consent.domain.telling import said
 from consent.ports import Condition
 
 
@@ -41,8 +43,18 @@ def _condition(connection: Connection, now: int) -> Condition:
         log_entries=size,
         unsigned_entries=size - signed,
         pending_transactions=_counts(connection, transactions.c.role),
+        anchor_lag=_anchor_lag(SqlAuditLog(connection), size, now),
         notices=SqlNotices(connection).waiting(),
     )
+
+
+def _anchor_lag(log: SqlAuditLog, size: int, now: int) -> int:
+    """Return how old the first entry behind the newest anchor is; one whose time cannot be read is as old as time."""
+    covered = max((anchored.size for anchored in log.anchors() if anchored.size <= size), default=0)
+    for entry in log.entries(covered, min(covered + 1, size)):
+        time = (said(entry) or {}).get("time")
+        return max(0, now - time) if type(time) is int else now
+    return 0
 
 
 def _counts(connection: Connection, column: Column[str]) -> dict[str, int]:

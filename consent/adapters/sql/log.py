@@ -1,16 +1,31 @@
 """The log in SQL. Its order is the primary key; a gap or a second entry at one place cannot be written."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, LargeBinary, Select, bindparam, func, insert, literal_column, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    LargeBinary,
+    Select,
+    bindparam,
+    delete,
+    func,
+    insert,
+    literal_column,
+    select,
+)
 
+from consent.adapters.sql.log_nodes import SqlLogNodes
+from consent.adapters.sql.log_tables import anchor_requests, anchors
 from consent.adapters.sql.tables import checkpoints, entries
 from consent.domain.entry import Action, PlacedEntry
-from consent.domain.errors import ConsentError
+from consent.domain.errors import ConsentError, LogTreeError
+from consent.domain.merkle import Subtree
 from consent.domain.terms import SubjectId
-from consent.ports import EVERYTHING, HOUSE, Sieve
+from consent.ports import EVERYTHING, HOUSE, AnchoredAt, Sieve
 
 _AT_ONCE: Final = 500
 """How many indices one query names."""
@@ -60,6 +75,8 @@ class SqlAuditLog:
             raise LogOrderError("entries continue the log at its size, one after the other")
         rows = [{"index": entry.index, "body": entry.body, "leaf": entry.leaf} for entry in placed]
         self.connection.execute(insert(entries), rows)
+        with suppress(LogTreeError):  # an entry never waits for its tree: signing and opening make anew what is missing
+            self._nodes.grow(start, [entry.leaf for entry in placed])
 
     def entries(self, first: int = 0, last: int | None = None) -> Iterator[PlacedEntry]:
         """Yield entries in order."""
@@ -122,9 +139,24 @@ class SqlAuditLog:
         for mark in sieve.lacking:
             yield literal_column(f"{place.format(mark=mark.hex())} = 0")
 
-    def leaves(self) -> Sequence[bytes]:
-        """Return all leaf hashes in order."""
-        return [_bytes(leaf) for leaf in self.connection.scalars(select(entries.c.leaf).order_by(entries.c.index))]
+    def subtrees(self, wanted: Sequence[Subtree]) -> Sequence[bytes]:
+        """Return the hash of each of these whole subtrees, as stored."""
+        size = self.size()
+        if any(level < 0 or place < 0 or (place + 1) << level > size for level, place in wanted):
+            raise LogTreeError("the log does not have this subtree: ask for what lies below its size")
+        return self._nodes.hashes(wanted)
+
+    def has_subtrees(self) -> bool:
+        """Say whether as many hashes of subtrees are stored as there should be."""
+        return self._nodes.are_for(self.size())
+
+    def make_subtrees(self) -> None:
+        """Store the hashes of all subtrees anew."""
+        self._nodes.make(entry.body for entry in self.entries())
+
+    @property
+    def _nodes(self) -> SqlLogNodes:
+        return SqlLogNodes(self.connection)
 
     def save_checkpoint(self, size: int, note: str) -> None:
         """Store a signed checkpoint; one of the same size stays as it is."""
@@ -133,7 +165,40 @@ class SqlAuditLog:
 
     def latest_checkpoint(self) -> str | None:
         """Return the newest signed checkpoint."""
-        return self.connection.scalar(select(checkpoints.c.note).order_by(checkpoints.c.size.desc()).limit(1))
+        return _note(self.connection.scalar(select(checkpoints.c.note).order_by(checkpoints.c.size.desc()).limit(1)))
+
+    def checkpoints(self) -> Sequence[tuple[int, str]]:
+        """Return every signed checkpoint, the oldest first."""
+        rows = self.connection.execute(select(checkpoints.c.size, checkpoints.c.note).order_by(checkpoints.c.size))
+        return [(size, str(note)) for size, note in rows]
+
+    def checkpoint_at(self, size: int) -> str | None:
+        """Return the signed checkpoint of this size."""
+        return _note(self.connection.scalar(select(checkpoints.c.note).where(checkpoints.c.size == min(size, _MOST))))
+
+    def add_anchor(self, anchored: AnchoredAt) -> None:
+        """Store that the chain holds a checkpoint; one of the same size stays as it is."""
+        if self.connection.scalar(select(anchors.c.size).where(anchors.c.size == anchored.size)) is None:
+            self.connection.execute(insert(anchors), asdict(anchored))
+
+    def anchors(self) -> Sequence[AnchoredAt]:
+        """Return what the chain holds, the smallest first."""
+        columns = select(anchors.c.size, anchors.c.block, anchors.c.time)
+        return [AnchoredAt(*row) for row in self.connection.execute(columns.order_by(anchors.c.size))]
+
+    def ask_for_anchor(self, now: int) -> None:
+        """Store that somebody wants the log anchored now."""
+        self.forget_anchor_wishes(now)
+        self.connection.execute(insert(anchor_requests), {"asked": now})
+
+    def anchor_asked(self) -> int | None:
+        """Return when the newest wish was stored."""
+        asked: int | None = self.connection.scalar(select(func.max(anchor_requests.c.asked)))
+        return asked
+
+    def forget_anchor_wishes(self, until: int) -> None:
+        """Delete the wishes of that second and those before."""
+        self.connection.execute(delete(anchor_requests).where(anchor_requests.c.asked <= until))
 
 
 def _begins(action: Action) -> bytes:
@@ -145,6 +210,11 @@ def _below(query: Select[Any], before: int | None) -> Select[Any]:
         return query
     least = -min(max(before, 0), _MOST)
     return query.where(_newest_first > least)
+
+
+def _note(value: object) -> str | None:
+    """Return a column's note as text, which bytes in its place are not: they then open as none."""
+    return None if value is None else str(value)
 
 
 def _bytes(value: object) -> bytes:

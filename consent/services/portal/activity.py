@@ -40,6 +40,8 @@ class LineKind(StrEnum):
     """What they allowed never came on the ledger."""
     STOPPED = "stopped"
     """A consent was stopped."""
+    EXPIRED = "expired"
+    """A consent ran out."""
     WISHED = "wished"
     """They said what they like to be asked."""
     REPORTED = "reported"
@@ -183,6 +185,7 @@ _ALWAYS: Final[Mapping[str, LineKind]] = {
     Action.IMPORT: LineKind.IMPORTED,
     Action.ENROL: LineKind.ENROLLED,
     Action.STOP: LineKind.STOPPED,
+    Action.EXPIRE: LineKind.EXPIRED,
     Action.PREFER: LineKind.WISHED,
     Action.REPORT: LineKind.REPORTED,
     Action.HOLD: LineKind.HELD,

@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from consent.domain import crockford
+from consent.domain.entry import Action, Entry
 from consent.domain.errors import ConsentError
 from consent.domain.hashing import sha256
 from consent.domain.sign_in import SignIn
@@ -21,10 +22,12 @@ from consent.domain.typed_data import Address
 from consent.ports import CheckedPasskey, Invitation, Passkey, Passkeys, Store, StoredSlot, Unit
 from consent.services.book import ConsentBook
 from consent.services.portal.signing_in import BeingErasedError
-from consent.services.records import EnrolmentKeyError, Records
+from consent.services.records import BY_LETTER, EnrolmentKeyError, Records
 from vault import Part, Vault
 
 SLOT_LABEL: Final = "slot"
+CODE_GIVEN: Final = "INVITED"
+"""Verdict of the entry that says that somebody was given a code for their first key."""
 CODE_CHARACTERS: Final = 20
 CODE_SECONDS: Final = 14 * 86400
 _CODE_BITS: Final = 5 * CODE_CHARACTERS
@@ -121,6 +124,8 @@ class Enrolling:
                 raise EnrolmentError("nobody such is enrolled here, or they asked to be erased: check who it is")
             if subject in self.book.enrolments:
                 raise EnrolmentError("this person has a key already: they sign in with it or with the recovery code")
+            invited = Entry(int(now.timestamp()), "operator", Action.ENROL, CODE_GIVEN, subject)
+            self.records.log.append(unit, [invited])
             return self.code_within(unit, subject, now)
 
     def code_within(self, unit: Unit, subject: SubjectId, now: datetime) -> str:
@@ -169,7 +174,7 @@ class Enrolling:
                 raise EnrolmentError("this code was used, or is too old: ask the hospital for a new one")
             self.require_nobodys(unit, wallet, checked)
             try:
-                self.records.enrol_keys_within(unit, {subject: wallet.enrolment}, now)
+                self.records.enrol_keys_within(unit, {subject: wallet.enrolment}, now, BY_LETTER)
             except EnrolmentKeyError as error:
                 raise EnrolmentError("there is a key for you already: sign in with it") from error
             unit.accounts.uninvite(subject)

@@ -12,7 +12,6 @@ from typing import Any, Final
 from consent.domain.checkpoint import Checkpoint, CheckpointError
 from consent.domain.entry import PERMIT, Action, PlacedEntry
 from consent.domain.hashing import Json, NotCanonicalError
-from consent.domain.merkle import inclusion_proof
 from consent.domain.note import unverified_text
 from consent.domain.receipt import InvalidReceiptError, Receipt
 from consent.domain.telling import said
@@ -20,6 +19,7 @@ from consent.domain.terms import SubjectId
 from consent.ports import RECEIPTED, Store, Unit
 from consent.services.book import BookEntry, ConsentBook
 from consent.services.granting import Granting
+from consent.services.proving import prove_inclusion
 
 _RECEIPTED: Final = {(Action.GRANT.value, PERMIT), (Action.STOP.value, "STOPPED")}
 _STATES: Final = {"grant": {PERMIT}, "stop": {"STOPPED"}, "erase": {"BLOCKED", "FINAL"}}
@@ -80,15 +80,15 @@ class Receipts:
         """Return a receipt with its entry and the proof that a signed checkpoint covers it; None before one does."""
         with self.store.reading() as unit:
             note = unit.log.latest_checkpoint()
-            if note is None or receipt.index >= (size := _size(note)):
+            signed = _signed(note)
+            if note is None or signed is None or receipt.index >= signed.size:
                 return None
-            entry, leaves = unit.log.some([receipt.index])[receipt.index], unit.log.leaves()[:size]
-        proof: list[Json] = [part.hex() for part in inclusion_proof(leaves, receipt.index)]
+            entry, proof = prove_inclusion(unit.log, receipt.index, signed)
         return {
             "version": 1,
             "receipt": receipt.to_json(),
             "entry": entry.body.decode(),
-            "proof": proof,
+            "proof": [part.hex() for part in proof],
             "checkpoint": note,
         }
 
@@ -144,8 +144,8 @@ def _read(brought: bytes) -> Receipt | None:
     return receipt
 
 
-def _size(note: str) -> int:
+def _signed(note: str | None) -> Checkpoint | None:
     try:
-        return Checkpoint.from_text(unverified_text(note)).size
+        return Checkpoint.from_text(unverified_text(note)) if note is not None else None
     except CheckpointError:
-        return 0
+        return None

@@ -94,7 +94,9 @@ def test_an_enrolment_gives_a_key_two_ways_to_it_and_a_consent_that_counts(
 ) -> None:
     house, wallet, passkey = portal.house, portal.newcomer(), phone() if with_passkey else None
     made = portal.enrolled(wallet, passkey)
-    assert house.log()[-1]["facts"] == {"key": wallet.enrolment_key.address.hex()}
+    invited, keyed = house.log()[-2:]
+    assert (invited["action"], invited["verdict"], invited["actor"]) == ("enrol", "INVITED", "operator")
+    assert keyed["facts"] == {"identity": "letter", "key": wallet.enrolment_key.address.hex()}
     assert portal.room.enrolling.is_enrolled(wallet.subject)
     assert sorted(portal.room.enrolling.slots(wallet.subject), key=str) == sorted(made.slots, key=str)
     assert portal.room.signing_in.credentials(wallet.subject) == ([passkey.credential] if passkey else [])
