@@ -11,10 +11,10 @@ from typing import Final
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import api, chain, door, gas, gate, ingest, ledger, log, portal, training, vault
+from benchmarks import api, chain, door, gas, gate, ingest, ledger, log, portal, training, vault, verify
 from benchmarks.figure import Figure
 
-ROOMS: Final = (gas, chain, gate, ledger, log, vault, ingest, training, portal, api, door)
+ROOMS: Final = (gas, chain, gate, ledger, log, vault, ingest, training, portal, api, door, verify)
 RESULTS: Final = Path(__file__).with_name("results.json")
 
 

@@ -2,7 +2,8 @@
 
 import os
 import tempfile
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -12,10 +13,20 @@ def write_new(path: Path, content: bytes) -> None:
 
     Raises `FileExistsError` and other `OSError`; a crash leaves at most a draft whose name starts with `path`'s.
     """
+    with new_file(path) as file:
+        file.write(content)
+
+
+@contextmanager
+def new_file(path: Path) -> Iterator[BinaryIO]:
+    """Yield a file to write and read, mode 0600, that gets its name when it is whole; nothing is left where it fails.
+
+    Raises as `write_new` does.
+    """
     descriptor, draft = tempfile.mkstemp(dir=path.parent, prefix=f"{path.name}.")
     try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
+        with os.fdopen(descriptor, "w+b") as file:
+            yield file
             file.flush()
             os.fsync(file.fileno())
         # A link, because a rename would replace what is there: that could be the only copy of a key.

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from consent.cli import (
+    bundle_commands,
     desk_commands,
     model_commands,
     people_commands,
@@ -16,12 +17,14 @@ from consent.cli import (
     serving_commands,
     study_commands,
     upkeep_commands,
+    witness_commands,
 )
 from consent.cli.app import Home, app, arrange
 from consent.cli.errors import told
 
 __all__ = [
     "app",
+    "bundle_commands",
     "desk_commands",
     "main",
     "model_commands",
@@ -30,6 +33,7 @@ __all__ = [
     "serving_commands",
     "study_commands",
     "upkeep_commands",
+    "witness_commands",
 ]
 
 Port = Annotated[int, typer.Option(min=1, max=65535)]
@@ -71,12 +75,9 @@ def init(home: Home) -> None:
 
 @app.command()
 def verify(
-    home: Home,
+    home: Annotated[Path, typer.Argument(metavar="PATH", help="An installation's folder, or a bundle: a .zip file.")],
     receipts: Annotated[
         Path | None, typer.Option(exists=True, dir_okay=False, help="Receipts, one JSON object a line.")
-    ] = None,
-    evidence: Annotated[
-        list[Path] | None, typer.Option(exists=True, dir_okay=False, help="Evidence of a release; repeatable.")
     ] = None,
     checkpoint: Annotated[
         list[Path] | None, typer.Option(exists=True, dir_okay=False, help="A checkpoint kept; repeatable.")
@@ -85,11 +86,21 @@ def verify(
         Path | None, typer.Option(exists=True, dir_okay=False, help="Your own copy of installation.json.")
     ] = None,
     rpc: Annotated[str, typer.Option(envvar="CONSENTRY_RPC", help="URL of a node of your own.")] = "",
+    policy: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="Of a bundle: your own policy, auditor.toml.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Of a bundle: write JSON instead of text.")] = False,
 ) -> None:
-    """Replay chain and log of an installation, without any key; exit 6 when something does not hold."""
-    from consent.cli.verify import Held, run
+    """Check an evidence bundle, or replay chain and log of an installation; exit 6 when something does not hold."""
+    from consent.cli.verify import Held, of_bundle, run
 
-    run(home, Held(receipts, evidence or [], checkpoint or [], trusted).with_what_lies_beside(home), rpc)
+    if home.suffix == ".zip" or home.is_file():
+        if policy is None or checkpoint or trusted:
+            raise typer.BadParameter("a bundle is checked with --policy, and --receipts where you have some")
+        of_bundle(home, policy, receipts, as_json=as_json)
+    if policy is not None or as_json:
+        raise typer.BadParameter("--policy and --json are for bundles: name a .zip file")
+    run(home, Held(receipts, checkpoint or [], trusted).with_what_lies_beside(home), rpc)
 
 
 @app.command()

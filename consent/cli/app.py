@@ -16,7 +16,8 @@ PARTS: Final = {
     "Keep it well": ("doctor", "backup", "restore", "upgrade", "epoch", "rotate"),
     "Operators": ("operator", "approve"),
     "The researchers' door": ("client-key", "client", "staff"),
-    "Studies and audit": ("local", "jobs", "cancel", "verify", "anchor"),
+    "Evidence": ("bundle", "anchor", "certify", "witness", "chain-view"),
+    "Studies and audit": ("local", "jobs", "cancel", "verify"),
 }
 """Every command, in the order in which `--help` lists them."""
 LOCAL: Final = ("study", "count", "train", "releases", "model", "predict", "aggregate", "request")

@@ -6,6 +6,7 @@ from pathlib import Path
 from rich.console import Console
 
 from consent import wiring
+from consent.demo.auditor import BUNDLE, POLICY
 from consent.demo.report import write_report
 from consent.demo.story import Story, tell
 
@@ -38,4 +39,7 @@ def _close(console: Console, story: Story) -> None:
         console.print("So few rows say little of a model: tell the story without --patients to see what it can do.")
     console.print(f"\n  {story.home}/report.html    the story with its plots; open it in a browser", highlight=False)
     console.print(f"  {story.home}/summary.json   its figures", highlight=False)
-    console.print(f"  consentry verify {story.home}   replays chain, log, receipts and releases\n", highlight=False)
+    console.print(f"  consentry verify {story.home}   replays chain, log, receipts and releases", highlight=False)
+    bundle, policy = (f"{story.home}/auditor/{name}" for name in (BUNDLE, POLICY))
+    offline = f"  consentry verify {bundle} --policy {policy}   checks what an auditor took home, offline\n"
+    console.print(offline, highlight=False, soft_wrap=True)

@@ -1,10 +1,11 @@
-"""`consentry verify`: an auditor's replay of one installation's folder."""
+"""`consentry verify`: an auditor's replay of one installation's folder, or their check of a bundle."""
 
 import json
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 from rich.console import Console
 
@@ -14,20 +15,16 @@ from consent.domain.receipt import InvalidReceiptError, Receipt
 from consent.ports import Unit
 from consent.services.acts import read_acts
 from consent.services.auditing import (
-    Evidence,
     Finding,
-    InvalidEvidenceError,
     Replayed,
     audit_acts,
     audit_chain,
-    audit_envelope,
     audit_identity,
+    audit_kept,
     audit_key_times,
     audit_known_checkpoint,
     audit_log,
-    audit_missing,
     audit_receipts,
-    audit_release,
     leaves_of,
     waiting_acts,
 )
@@ -39,10 +36,9 @@ VERDICTS = {True: "[green]holds[/]", False: "[red]FAILS[/]", None: "[yellow]open
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What an auditor holds of their own: files of receipts, evidence and checkpoints, and a copy of the identity."""
+    """What an auditor holds of their own: files of receipts and checkpoints, and a copy of the identity."""
 
     receipts: Path | None
-    evidence: list[Path]
     checkpoints: list[Path]
     trusted: Path | None
 
@@ -51,7 +47,6 @@ class Held:
         beside = home / "patients" / "receipts.jsonl"
         return Held(
             self.receipts or (beside if beside.exists() else None),
-            self.evidence or sorted((home / "auditor").glob("release-*.json")),
             self.checkpoints or sorted((home / "auditor").glob("checkpoint-*.txt")),
             self.trusted,
         )
@@ -61,6 +56,13 @@ def run(home: Path, held: Held, rpc: str = "") -> None:
     """Print each finding; exit 6 naming the first that does not hold."""
     with wiring.opened_for_audit(home, rpc, Databases.read()) as room:
         told(_findings(room, held))
+
+
+def of_bundle(path: Path, policy: Path, receipts: Path | None, *, as_json: bool) -> NoReturn:
+    """Check a bundle as `python -m consent.verifier` does, and end as that does."""
+    from consent.verifier.command import run as checked
+
+    sys.exit(checked(path, policy, receipts, as_json=as_json))
 
 
 def told(found: Iterable[Finding]) -> None:
@@ -96,11 +98,8 @@ def _findings(room: AuditRoom, held: Held) -> Iterator[Finding]:
         yield from audit_receipts(receipts, replayed, room.verify)
     else:
         yield Finding("receipts", holds=None, seen="no whole receipt was given")
-    evidence = [_evidence(path) for path in held.evidence]
-    for one in evidence:
-        yield audit_envelope(one, room.public_key, room.verify)
-        yield from audit_release(one, chain, room.ledger, len(acts.erased))
-    yield from audit_missing(acts, evidence)
+    with room.store.reading() as unit:
+        yield from audit_kept(unit, acts.releases, room.ledger, (room.public_key, room.verify))
 
 
 def _log_findings(room: AuditRoom, held: Held, unit: Unit) -> Iterator[Finding]:
@@ -117,13 +116,6 @@ def _receipts(path: Path) -> list[Receipt]:
         return [Receipt.from_json(json.loads(line)) for line in lines]
     except ValueError as error:
         raise InvalidReceiptError("a receipt is not JSON: use the file as it was handed out") from error
-
-
-def _evidence(path: Path) -> Evidence:
-    try:
-        return Evidence.from_json(json.loads(_text(path)))
-    except ValueError as error:
-        raise InvalidEvidenceError("the evidence is not JSON: download it again") from error
 
 
 def _text(path: Path) -> str:

@@ -18,7 +18,7 @@ from analytics import Dictionary, Model, Parameters
 from analytics.apart import fit_apart
 from consent import wiring
 from consent.adapters.fhir import read
-from consent.demo import portal
+from consent.demo import auditor, portal
 from consent.demo.adversary import Adversary, copy_databases
 from consent.demo.choices import agrees, chosen_terms
 from consent.demo.folders import cleared
@@ -196,7 +196,6 @@ def _train(story: Story, installation: LedgerRoom, title: str) -> Trained:
         trained = installation.training.train(STUDY_ID, story.dictionary, parameters)
         installation.relayer.publish(wiring.utc_now)
         evidence = installation.evidence.of_release(trained.stored)
-        _save(story.home / "auditor" / f"release-{trained.stored.release}.json", evidence.to_json())
         telling.say(_training_line(trained))
     _checkpoint(story, installation)
     story.evidence.append(evidence)
@@ -323,11 +322,12 @@ def _asked(story: Story, installation: LedgerRoom, subject: SubjectId) -> Reques
 
 
 def _leave(story: Story, installation: LedgerRoom, stopped: SubjectId) -> None:
-    """Leave a portal behind that `make serve` opens: a study that asks, and people to sign in as."""
+    """Leave a portal behind that `make serve` opens, with people to sign in as; and what the auditor takes home."""
     sharing = min(row.subject for row in _trained(story.second).rows)
     wallets, new = story.cast.wallets, portal.newcomer(story.cast.identifiers)
     portal.leave(installation, wallets[sharing], wallets[stopped], new)
     _checkpoint(story, installation)
+    auditor.leave(installation, story.settings, story.home / "auditor")
 
 
 def _audit(story: Story) -> None:
@@ -374,12 +374,9 @@ def _checkpoint(story: Story, installation: LedgerRoom) -> None:
     """The auditor takes a signed checkpoint home."""
     with installation.store.begin() as unit:
         note, size = installation.log.checkpoint(unit), unit.log.size()
-    wiring.write_private(story.home / "auditor" / f"checkpoint-{size:07}.txt", note.encode())
-
-
-def _save(path: Path, value: Json) -> None:
-    path.parent.mkdir(mode=0o700, exist_ok=True)
-    wiring.write_private(path, json.dumps(value).encode())
+    folder = story.home / "auditor"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    wiring.write_private(folder / f"checkpoint-{size:07}.txt", note.encode())
 
 
 def _parts(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:

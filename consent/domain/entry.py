@@ -44,6 +44,7 @@ class Action(StrEnum):
     REPORT = "report"
     CLIENT = "client"
     STAFF = "staff"
+    CERTIFY = "certify"
 
 
 PERMIT = "PERMIT"

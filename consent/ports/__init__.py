@@ -19,6 +19,7 @@ from consent.ports.api import (
     StoredToken,
 )
 from consent.ports.archive import LogArchive
+from consent.ports.certificates import Certificates, StoredCertificate
 from consent.ports.drafts import Drafts, DraftState, StoredDraft
 from consent.ports.health import Condition, Conditions
 from consent.ports.jobs import MAX_ATTEMPTS, WORN_OUT, Job, Jobs, JobState, Progress
@@ -98,6 +99,7 @@ __all__ = [
     "Assertion",
     "Assertions",
     "AuditLog",
+    "Certificates",
     "CheckedPasskey",
     "ClientPublicKey",
     "Clients",
@@ -156,6 +158,7 @@ __all__ = [
     "StopList",
     "Stops",
     "Store",
+    "StoredCertificate",
     "StoredClient",
     "StoredClientKey",
     "StoredConsent",

@@ -12,6 +12,7 @@ from consent.domain.terms import SubjectId
 from consent.domain.typed_data import Address
 from consent.ports.accounts import Accounts, Sessions
 from consent.ports.api import ApiTokens, Clients, StaffRows
+from consent.ports.certificates import Certificates
 from consent.ports.desk import AnswerRows, CohortRows
 from consent.ports.drafts import Drafts
 from consent.ports.jobs import Jobs
@@ -272,6 +273,10 @@ class Unit(Protocol):
     @property
     def log(self) -> AuditLog:
         """The log."""
+
+    @property
+    def certificates(self) -> Certificates:
+        """Certificates of the log's checkpoints."""
 
     @property
     def consents(self) -> Consents:

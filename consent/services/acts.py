@@ -163,7 +163,7 @@ class _Reading:
     def _study(self, index: int, body: Mapping[str, Any]) -> None:
         if body.get("action") == Action.APPROVE:
             self.studies.take(index, body)
-        elif body.get("action") == Action.RELEASE:
+        elif (body.get("action"), body.get("verdict")) == (Action.RELEASE, "ACTIVE"):
             number = facts_of(body).get("release")
             self.releases.append((str(body.get("study", "")), number if isinstance(number, int) else 0))
 

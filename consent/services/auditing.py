@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from consent.domain.checkpoint import Checkpoint
-from consent.domain.dsse import MANIFEST_TYPE, EnvelopeError, open_envelope, unverified_payload
+from consent.domain.dsse import MANIFEST_TYPE, EnvelopeError, open_envelope
 from consent.domain.entry import Action
 from consent.domain.errors import ConsentError
 from consent.domain.grant import PUBLISH_WITHIN_SECONDS
-from consent.domain.hashing import HASH_BYTES, Json, canonical_json
+from consent.domain.hashing import HASH_BYTES
 from consent.domain.history import EMPTY_HISTORY, fold
 from consent.domain.identity import Identity
 from consent.domain.key_history import CHANGES
@@ -28,19 +28,17 @@ from consent.domain.receipt import Receipt
 from consent.domain.registry_replay import Chain, Key
 from consent.domain.telling import said
 from consent.domain.typed_data import Address
-from consent.ports import AuditLog, Errand, Ledger, OutboxRows, Patients
+from consent.ports import AuditLog, Errand, Ledger, OutboxRows, Patients, StoredRelease, Unit
 from consent.services.acts import Acts
 
 Verifier = Callable[[bytes, bytes], bool]
 """`verify(message, signature)`: whether the log key signed the message (Ed25519)."""
+LogKey = tuple[bytes, Verifier]
+"""The log's public key, 32 bytes, and what verifies its signatures."""
 STOP_WITHIN: Final = 24 * 3600
 """Seconds within which a stop's revocation must be on the ledger."""
 CLOCKS_DIFFER: Final = 3600
 """Seconds by which the clocks of an installation's processes, or one that was set right, may differ."""
-
-
-class InvalidEvidenceError(ConsentError):
-    """This evidence file cannot be read; download it again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,45 +52,14 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What an auditor is given for one release: its manifest, and the opening of each leaf by leaf hash.
+    """One release as it is kept: its manifest, and the opening of each leaf by leaf hash, None where it stays closed.
 
-    A row whose person was erased before the evidence was made has no opening any more; it is counted apart and never
-    as passed. `envelope` is the signed manifest, empty for one of version 1, which had none.
+    X
     """
 
     manifest: Manifest
     openings: Mapping[bytes, Opening | None]
     envelope: bytes = b""
-
-    def to_json(self) -> dict[str, Json]:
-        """Return the evidence as JSON values, bytes in hex; a leaf that cannot be opened has null."""
-        rows = {leaf.hex(): opening.to_bytes().hex() if opening else None for leaf, opening in self.openings.items()}
-        if not self.envelope:
-            return {"version": 1, "manifest": self.manifest.to_json(), "rows": rows}
-        return {"version": 2, "envelope": json.loads(self.envelope), "rows": rows}
-
-    @classmethod
-    def from_json(cls, value: Json) -> "Evidence":
-        """Read evidence back; raise `InvalidEvidenceError` when it is malformed."""
-        try:
-            if not isinstance(value, Mapping) or not isinstance(rows := value["rows"], Mapping):
-                raise InvalidEvidenceError("evidence is an object with a manifest or its envelope, and rows")
-            openings = {_leaf(leaf): _opening(text) for leaf, text in rows.items()}
-            return cls(*_manifest(value, openings))
-        except (KeyError, TypeError, ValueError, InvalidManifestError, EnvelopeError) as error:
-            raise InvalidEvidenceError("this evidence is damaged: download it again") from error
-
-
-def _manifest(
-    value: Mapping[str, Json], openings: Mapping[bytes, Opening | None]
-) -> tuple[Manifest, Mapping[bytes, Opening | None], bytes]:
-    """Return the evidence's parts; who signed the envelope is `audit_envelope`'s to check."""
-    if value["version"] == 1:
-        return Manifest.from_json(value["manifest"]), openings, b""
-    if value["version"] != 2:  # noqa: PLR2004  # the newest
-        raise InvalidEvidenceError("evidence is of version 1 or 2: a newer consentry may read it")
-    envelope = canonical_json(value["envelope"])
-    return Manifest.from_json(json.loads(unverified_payload(envelope))), openings, envelope
 
 
 def audit_chain(ledger: Ledger) -> tuple[Chain, Finding]:
@@ -258,12 +225,29 @@ def waiting_acts(outbox: OutboxRows) -> Mapping[str, int]:
     return {"grant": waiting[Errand.GRANT], "stop": waiting[Errand.STOP] + waiting[Errand.REVOKE]}
 
 
-def audit_missing(acts: Acts, evidence: Iterable[Evidence]) -> Iterator[Finding]:
-    """Name each release of which no evidence was given."""
-    given = {(one.manifest.study, one.manifest.release) for one in evidence}
-    for study, release in acts.releases:
-        if (study, release) not in given:
-            yield Finding(f"release.{release}", holds=None, seen=f"no evidence was given of this release of {study}")
+def audit_kept(unit: Unit, releases: Iterable[tuple[str, int]], ledger: Ledger, log_key: LogKey) -> Iterator[Finding]:
+    """Check what is kept of each release that became active; whose consent each row rests on, a bundle shows."""
+    for study, number in dict.fromkeys(releases):
+        kept = next((one for one in unit.studies.releases(study) if one.release == number), None)
+        evidence = kept and _kept(unit, kept)
+        if not evidence:
+            yield Finding(f"release.{number}.kept", holds=False, seen=f"what is kept of it for {study} is not whole")
+            continue
+        yield audit_envelope(evidence, *log_key)
+        yield from audit_lineage(evidence, ledger)
+        seen = "a bundle shows them: `consentry bundle` makes one"
+        yield Finding(f"release.{number}.consents", holds=None, seen=seen)
+
+
+def _kept(unit: Unit, release: StoredRelease) -> Evidence | None:
+    """Return a release with all its rows closed, None where manifest or leaves are malformed."""
+    leaves = [opening.leaf for opening in unit.studies.openings(release.study, release.release)]
+    try:
+        manifest = Manifest.from_json(json.loads(release.manifest))
+    except (ValueError, RecursionError, InvalidManifestError):
+        return None
+    whole = all(len(leaf) == HASH_BYTES for leaf in leaves)
+    return Evidence(manifest, dict.fromkeys(leaves, None), release.envelope) if whole else None
 
 
 def audit_release(evidence: Evidence, chain: Chain, ledger: Ledger, erased: int = 0) -> Iterator[Finding]:
@@ -271,6 +255,12 @@ def audit_release(evidence: Evidence, chain: Chain, ledger: Ledger, erased: int 
 
     Rows that nobody can open any more are allowed for as many people as were `erased`, and never count as passed.
     """
+    yield from audit_lineage(evidence, ledger)
+    yield _rows_finding(f"release.{evidence.manifest.release}", evidence, chain, erased)
+
+
+def audit_lineage(evidence: Evidence, ledger: Ledger) -> Iterator[Finding]:
+    """Check that a release is pinned to a block, that it is registered, and that its leaves give its root."""
     manifest, name = evidence.manifest, f"release.{evidence.manifest.release}"
     yield Finding(f"{name}.block", _is_pinned(manifest, ledger), f"pinned to block {manifest.block} of this chain")
     registered = ledger.registered_manifest(bytes.fromhex(manifest.model)) == manifest.hash()
@@ -278,7 +268,6 @@ def audit_release(evidence: Evidence, chain: Chain, ledger: Ledger, erased: int 
     leaves = list(evidence.openings)
     whole = len(leaves) == manifest.rows and rows_root(leaves).hex() == manifest.rows_root
     yield Finding(f"{name}.rows", whole, f"{len(leaves):,} leaves give the manifest's root")
-    yield _rows_finding(name, evidence, chain, erased)
 
 
 def audit_envelope(evidence: Evidence, public_key: bytes, verify: Verifier) -> Finding:
@@ -330,18 +319,3 @@ def _index(body: bytes) -> int:
         return int(json.loads(body)["index"])
     except (ValueError, TypeError, KeyError, RecursionError):
         return -1
-
-
-def _leaf(text: str) -> bytes:
-    leaf = bytes.fromhex(text)
-    if len(leaf) != HASH_BYTES:
-        raise InvalidEvidenceError("a row's leaf is 64 hex digits")
-    return leaf
-
-
-def _opening(text: Json) -> Opening | None:
-    if text is None:
-        return None
-    if not isinstance(text, str):
-        raise InvalidEvidenceError("a row's opening is hex or null")
-    return Opening.from_bytes(bytes.fromhex(text))

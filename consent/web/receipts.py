@@ -3,7 +3,7 @@
 | path | does |
 | --- | --- |
 | `/receipts` | lists one's receipts |
-| `/receipts/<index>`, `.json`, `/evidence.json` | one of them to print, to keep, and with its proof |
+| `/receipts/<index>`, `.json`, `/evidence.zip` | one of them to print, to keep, and with its proof |
 | `/check` | checks a receipt; needs no session and sets no cookie |
 """
 
@@ -64,7 +64,7 @@ class ReceiptPages:
                 Route("GET", "/receipts", self.index),
                 Route("GET", "/receipts/<int:index>", self.one),
                 Route("GET", "/receipts/<int:index>.json", self.as_json),
-                Route("GET", "/receipts/<int:index>/evidence.json", self.evidence),
+                Route("GET", "/receipts/<int:index>/evidence.zip", self.evidence),
                 Route("GET", "/check", self.ask),
             ],
         )
@@ -98,14 +98,15 @@ class ReceiptPages:
 
     def as_json(self, index: int) -> ResponseReturnValue:
         """Hand out a receipt as JSON."""
-        return _file(self._own(index).receipt.to_json(), f"receipt-{index}.json")
+        receipt = json.dumps(self._own(index).receipt.to_json(), indent=2) + "\n"
+        return _file(receipt.encode(), "application/json", f"receipt-{index}.json")
 
     def evidence(self, index: int) -> ResponseReturnValue:
         """Hand out a receipt with its entry and the proof that the log has it."""
-        found = self.room.receipts.evidence(self._own(index).receipt)
+        found = self.room.receipts.evidence(self._own(index).receipt, self.room.clock())
         if found is None:
             raise Refusal(HTTPStatus.NOT_FOUND, _("The proof is not ready yet. Try again in an hour."))
-        return _file(found, f"evidence-{index}.json")
+        return _file(found, "application/zip", f"evidence-{index}.zip")
 
     def ask(self) -> ResponseReturnValue:
         """Ask for a receipt."""
@@ -141,6 +142,6 @@ def _time(receipt: Receipt) -> datetime:
     return datetime.fromtimestamp(receipt.time, UTC)
 
 
-def _file(value: object, name: str) -> Response:
+def _file(content: bytes, mimetype: str, name: str) -> Response:
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return Response(json.dumps(value, indent=2) + "\n", mimetype="application/json", headers=headers)
+    return Response(content, mimetype=mimetype, headers=headers)

@@ -33,6 +33,7 @@ from consent.wiring.rooms import (
 
 if TYPE_CHECKING:
     from consent.wiring.api import api_room
+    from consent.wiring.bundles import bundles_of
     from consent.wiring.chains import opened_chain
     from consent.wiring.desk import clients_of, drafts_of, staff_of, tokens_of
     from consent.wiring.portal import enrolling, new_keys, portal_room, posting, reporting
@@ -47,6 +48,7 @@ __all__ = [
     "LedgerRoom",
     "Places",
     "api_room",
+    "bundles_of",
     "clients_of",
     "create",
     "drafts_of",
@@ -81,6 +83,7 @@ _LATE = (
     | dict.fromkeys(("clients_of", "drafts_of", "staff_of", "tokens_of"), "consent.wiring.desk")
     | {
         "api_room": "consent.wiring.api",
+        "bundles_of": "consent.wiring.bundles",
         "opened_chain": "consent.wiring.chains",
         "snapshots_of": "consent.wiring.snapshots",
         "staff_room": "consent.wiring.staff",

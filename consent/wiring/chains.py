@@ -47,8 +47,11 @@ def opened_chain(settings: Settings, keys: ChainKeys, clock: Clock = utc_now) ->
 
 
 @contextmanager
-def audited_chain(places: Places, rpc: str) -> Iterator[Registries]:
-    """Open an installation's chain to read it; `rpc` is the URL of the auditor's own node, where a node serves it."""
+def audited_chain(places: Places, rpc: str, confirmations: int | None = 0) -> Iterator[Registries]:
+    """Open an installation's chain to read it, beside the process that runs it or without one.
+
+    `rpc` is the URL of the reader's node, where a node serves it.
+    """
     if not places.deployment.exists():
         with EmbeddedChain.read_only(places.chain) as chain:
             yield chain
@@ -56,4 +59,4 @@ def audited_chain(places: Places, rpc: str) -> Iterator[Registries]:
     if not rpc:
         raise SettingsError("this installation is on a node's chain: name a node of your own with --rpc")
     deployment = read_deployment(places.deployment)
-    yield NodeChain(Node(connected(rpc), deployment.chain_id), None, deployment)
+    yield NodeChain(Node(connected(rpc), deployment.chain_id, confirmations), None, deployment)

@@ -24,6 +24,7 @@ from consent.ports import (
     ProjectedGrant,
     ProjectedModel,
     ProjectionHead,
+    StoredCertificate,
     StoredConsent,
 )
 from tests.databases import KINDS, new_records
@@ -108,6 +109,30 @@ def test_patients_go_round_in_the_order_of_their_ids(store: SqlStore) -> None:
         assert unit.patients.everyone()[0].enrolment == b"\x08" * 20
         assert unit.patients.get(SubjectId("c" * 32)) is None
         assert sorted(unit.patients.identifiers(BEN.subject)) == [b"\x02" * 32, b"\x03" * 32]
+
+
+def test_certificates_are_found_by_size_the_newest_first(store: SqlStore) -> None:
+    small, large, other = (
+        StoredCertificate(size, version, b"\x05", bytes([size, version]) * 48)
+        for size, version in ((3, 2), (7, 1), (7, 2))
+    )
+    with store.begin() as unit:
+        assert unit.certificates.newest() is None
+        for each in (large, small, replace(other, bitmap=b"\x01"), other):
+            unit.certificates.add(each)
+    with store.reading() as unit:
+        assert unit.certificates.newest() == other
+        assert unit.certificates.of(7) == [other, large]
+        assert unit.certificates.of(2**40) == []
+        assert unit.certificates.everything() == [other, large, small]
+
+
+def test_a_checkpoint_is_found_by_its_size(store: SqlStore) -> None:
+    with store.begin() as unit:
+        unit.log.save_checkpoint(3, "three")
+        unit.log.save_checkpoint(7, "seven")
+    with store.reading() as unit:
+        assert [unit.log.checkpoint_at(size) for size in (3, 7, 5, 2**40)] == ["three", "seven", None, None]
 
 
 def test_a_removed_patient_leaves_no_identifier(store: SqlStore) -> None:

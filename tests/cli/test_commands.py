@@ -1,9 +1,9 @@
 """The command line: one sentence and an exit code for whatever goes wrong, and nothing stored by halves."""
 
-import base64
 import io
 import json
 import re
+import sqlite3
 import subprocess
 import sys
 import time
@@ -57,21 +57,18 @@ def refused(ran: Ran, code: int, told: str) -> None:
 
 @pytest.fixture(scope="module")
 def finished(template: Template, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder as the demo leaves it: release, receipts, evidence, checkpoint."""
+    """A folder as the demo leaves it: release, receipts, checkpoint."""
     home = tmp_path_factory.mktemp("finished") / "home"
     with House.copied(template, home) as house:
         receipts = house.grant(*house.people[:40])
         house.publish()
-        trained = house.open.training.train("kidneys", DICTIONARY, PARAMETERS)
+        house.open.training.train("kidneys", DICTIONARY, PARAMETERS)
         house.publish()
         with house.open.store.begin() as unit:
             house.open.log.checkpoint(unit)
         (home / "patients").mkdir()
         lines = "".join(json.dumps(receipt.to_json()) + "\n" for receipt in receipts)
         (home / "patients" / "receipts.jsonl").write_text(lines)
-        (home / "auditor").mkdir()
-        evidence = house.open.evidence.of_release(trained.stored)
-        (home / "auditor" / "release-1.json").write_text(json.dumps(evidence.to_json()))
     (home / "operator" / "passphrase").write_bytes(PASSPHRASE + b"\n")
     return home
 
@@ -117,8 +114,6 @@ def edited(path: Path, change: Callable[[str], str]) -> None:
 
 
 def test_a_tampered_log_is_named_with_exit_6(home: Path) -> None:
-    import sqlite3
-
     with sqlite3.connect(home / "records.sqlite") as connection:
         connection.execute("""UPDATE entries SET body = '{"index": 3}' WHERE "index" = 3""")
     connection.close()
@@ -130,20 +125,13 @@ def test_a_tampered_receipt_is_named_with_exit_6(home: Path) -> None:
     refused(consentry("verify", home), NOT_VERIFIED, "receipts does not hold")
 
 
-def test_tampered_evidence_is_named_with_exit_6(home: Path) -> None:
-    edited(home / "auditor" / "release-1.json", reseeded)
+def test_a_tampered_release_is_named_with_exit_6(home: Path) -> None:
+    with sqlite3.connect(home / "records.sqlite") as connection:
+        connection.execute("UPDATE releases SET manifest = replace(CAST(manifest AS TEXT), '\"seed\":0', '\"seed\":1')")
+    connection.close()
     ran = consentry("verify", home)
     refused(ran, NOT_VERIFIED, "release.1.signed does not hold; 2 of")
     assert "FAILS release.1.registered" in ran.stdout
-
-
-def reseeded(text: str) -> str:
-    """Return evidence whose manifest names another seed, its signature as it was."""
-    evidence = json.loads(text)
-    payload = base64.b64decode(evidence["envelope"]["payload"]).decode()
-    assert '"seed":0' in payload
-    evidence["envelope"]["payload"] = base64.b64encode(payload.replace('"seed":0', '"seed":1').encode()).decode()
-    return json.dumps(evidence)
 
 
 @pytest.mark.parametrize(
@@ -154,8 +142,6 @@ def reseeded(text: str) -> str:
         ("installation.json", '{"tenant": "a", "origin": "b", "log_key": "zz"}', "installation.json is damaged"),
         ("patients/receipts.jsonl", "no JSON\n", "a receipt is not JSON"),
         ("patients/receipts.jsonl", '{"patient": "zz"}\n', "exactly the published fields"),
-        ("auditor/release-1.json", "no JSON", "not JSON"),
-        ("auditor/release-1.json", '{"version": 1, "manifest": {}, "rows": {}}', "damaged"),
         ("records.sqlite", "no database at all, " * 100, "database"),
         ("chain.sqlite", "no database at all, " * 100, ""),
     ],
@@ -179,7 +165,7 @@ def test_a_missing_file_gets_a_sentence_and_is_not_made_anew(home: Path, missing
 
 def test_files_that_are_not_there_are_a_mistake_of_usage(home: Path) -> None:
     refused(consentry("verify", home, "--receipts", home / "none.jsonl"), USAGE, "does not exist")
-    refused(consentry("verify", home, "--evidence", home / "none.json"), USAGE, "does not exist")
+    refused(consentry("verify", home, "--receipts", home / "none.json"), USAGE, "does not exist")
     refused(consentry("import", home, home / "none.json"), USAGE, "does not exist")
     refused(consentry("import", home, home), USAGE, "is a directory")
 

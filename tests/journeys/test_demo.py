@@ -79,6 +79,15 @@ def test_an_auditor_verifies_what_the_demo_left(home: Path) -> None:
     assert "FAILS" not in verified.stdout
 
 
+def test_what_the_auditor_took_home_is_checked_without_the_folder(home: Path, tmp_path: Path) -> None:
+    shutil.copytree(home / "auditor", tmp_path / "auditor")
+    receipts = shutil.copy(home / "patients" / "receipts.jsonl", tmp_path)
+    bundle, policy = (tmp_path / "auditor" / name for name in ("bundle.zip", "policy.toml"))
+    verified = consentry("verify", bundle, "--policy", policy, "--receipts", receipts)
+    assert verified.returncode == 0, verified.stdout + verified.stderr
+    assert "1 is open" in verified.stdout  # nobody certified a checkpoint
+
+
 def test_a_receipt_for_a_grant_that_is_nowhere_is_found_out(home: Path, tmp_path: Path) -> None:
     """What kills of a demo are checked with can fail: verify does notice an acknowledged grant that was lost."""
     shutil.copytree(home, tmp_path / "home")

@@ -185,5 +185,5 @@ def test_the_auditors_replay_holds_on_old_and_new_entries(
         house.anchor()
         with house.open.store.reading() as unit:
             assert all(finding.holds for finding in audit_acts(read_acts(unit.log), unit.patients))
-    verify(home, Held(None, [], [], None))
+    verify(home, Held(None, [], None))
     assert "checks hold" in capsys.readouterr().out

@@ -81,7 +81,7 @@ PAGES = (
     "/receipts",
     "/receipts/1",
     "/receipts/1.json",
-    "/receipts/1/evidence.json",
+    "/receipts/1/evidence.zip",
     "/erase",
     "/stop/done",
 )

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Engine
 from consent.adapters.sql import engines
 from consent.adapters.sql.accounts import SqlAccounts
 from consent.adapters.sql.api_tokens import SqlApiTokens
+from consent.adapters.sql.certificates import SqlCertificates
 from consent.adapters.sql.clients import SqlClients
 from consent.adapters.sql.consents import SqlConsents, SqlPatients
 from consent.adapters.sql.desk import SqlAnswers, SqlCohorts
@@ -44,6 +45,11 @@ class SqlUnit:
     def log(self) -> SqlAuditLog:
         """The log."""
         return SqlAuditLog(self.connection)
+
+    @cached_property
+    def certificates(self) -> SqlCertificates:
+        """Certificates of the log's checkpoints."""
+        return SqlCertificates(self.connection)
 
     @cached_property
     def consents(self) -> SqlConsents:

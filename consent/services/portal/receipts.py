@@ -6,20 +6,19 @@ A receipt is signed anew from its entry in the log: the same bytes each time, fo
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import islice
 from typing import Any, Final
 
-from consent.domain.checkpoint import Checkpoint, CheckpointError
 from consent.domain.entry import PERMIT, Action, PlacedEntry
-from consent.domain.hashing import Json, NotCanonicalError
-from consent.domain.note import unverified_text
+from consent.domain.hashing import NotCanonicalError
 from consent.domain.receipt import InvalidReceiptError, Receipt
 from consent.domain.telling import said
 from consent.domain.terms import SubjectId
 from consent.ports import RECEIPTED, Store, Unit
 from consent.services.book import BookEntry, ConsentBook
+from consent.services.bundles.receipts import receipt_bundle
 from consent.services.granting import Granting
-from consent.services.proving import prove_inclusion
 
 _RECEIPTED: Final = {(Action.GRANT.value, PERMIT), (Action.STOP.value, "STOPPED")}
 _STATES: Final = {"grant": {PERMIT}, "stop": {"STOPPED"}, "erase": {"BLOCKED", "FINAL"}}
@@ -76,21 +75,10 @@ class Receipts:
             found = next(self._receipted(unit, subject, index + 1), None)
             return self._kept(unit, subject, found[1], index) if found and found[0] == index else None
 
-    def evidence(self, receipt: Receipt) -> dict[str, Json] | None:
-        """Return a receipt with its entry and the proof that a signed checkpoint covers it; None before one does."""
+    def evidence(self, receipt: Receipt, now: datetime) -> bytes | None:
+        """Return a receipt's evidence bundle; None before a signed checkpoint covers its entry."""
         with self.store.reading() as unit:
-            note = unit.log.latest_checkpoint()
-            signed = _signed(note)
-            if note is None or signed is None or receipt.index >= signed.size:
-                return None
-            entry, proof = prove_inclusion(unit.log, receipt.index, signed)
-        return {
-            "version": 1,
-            "receipt": receipt.to_json(),
-            "entry": entry.body.decode(),
-            "proof": [part.hex() for part in proof],
-            "checkpoint": note,
-        }
+            return receipt_bundle(unit, receipt, int(now.timestamp()))
 
     def check(self, brought: bytes) -> Checked:
         """Say what holds of a receipt that somebody brings, up to the first thing that does not."""
@@ -142,10 +130,3 @@ def _read(brought: bytes) -> Receipt | None:
     except (InvalidReceiptError, NotCanonicalError, ValueError, RecursionError):
         return None
     return receipt
-
-
-def _signed(note: str | None) -> Checkpoint | None:
-    try:
-        return Checkpoint.from_text(unverified_text(note)) if note is not None else None
-    except CheckpointError:
-        return None
