@@ -53,10 +53,13 @@ format: $(READY) ## put the code into the house's shape
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-lock: $(READY)   ## resolve requirements.lock anew
+lock: $(READY)   ## resolve requirements.lock and verifier.lock anew
 	@$(BIN)/pip install --quiet uv
 	@$(BIN)/uv pip compile --quiet pyproject.toml --extra dev --generate-hashes --universal --python-version 3.11 \
 		--no-emit-index-url --no-annotate --custom-compile-command 'make lock' --output-file requirements.lock
+	@$(BIN)/uv pip compile --quiet --group pyproject.toml:verifier --constraints requirements.lock --generate-hashes \
+		--universal --python-version 3.11 --no-emit-index-url --no-annotate --custom-compile-command 'make lock' \
+		--output-file verifier.lock
 
 clean:           ## remove what the targets made
 	rm -rf .venv node_modules var build consent/web/static/built *.egg-info

@@ -11,10 +11,12 @@ from typing import Final
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import api, chain, door, gas, gate, ingest, ledger, log, portal, training, vault, verify
+from benchmarks import api, certificate, chain, door, gas, gate, ingest, ledger, log, portal, training, vault, verify
 from benchmarks.figure import Figure
 
-ROOMS: Final = (gas, chain, gate, ledger, log, vault, ingest, training, portal, api, door, verify)
+ROOMS: Final = (
+    gas, chain, gate, ledger, vault, ingest, training, portal, api, door, log, certificate, verify,
+)  # fmt: skip
 RESULTS: Final = Path(__file__).with_name("results.json")
 
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.figure import Figure
-from tests.verifier.plain import ANCHOR, CHAIN, MODELS, ORIGIN, REGISTRY
 from tests.verifier.workshop import Workshop
 
 PEOPLE: Final = 2_000
@@ -58,7 +57,7 @@ def _checked(folder: Path, size: int) -> _Checked:
     """Make a bundle with so many entries and check it, as somebody at a command line does."""
     life = _lived(size)
     bundle = life.write(folder / f"bundle-{size}.zip")
-    policy = _policy(life, folder)
+    policy = life.write_policy(folder)
     started = time.monotonic()
     command = [sys.executable, "-c", _CHECK, str(bundle), "--policy", str(policy)]
     ran = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603  # this very Python
@@ -83,12 +82,3 @@ def _lived(size: int) -> Workshop:
     del life.entries[size:]
     life.tick(60)
     return life
-
-
-def _policy(life: Workshop, folder: Path) -> Path:
-    (folder / "view.json").write_bytes(life.view().to_bytes())
-    key, path = life.log_key.public_key().public_bytes_raw().hex(), folder / "auditor.toml"
-    contracts = f'registry = "0x{REGISTRY.hex()}"\nmodels = "0x{MODELS.hex()}"\nanchor = "0x{ANCHOR.hex()}"\n'
-    log, chain = f'[log]\norigin = "{ORIGIN}"\nkeys = ["{key}"]\n', f"[chain]\nid = {CHAIN}\n{contracts}"
-    path.write_text(f'version = 1\n{log}{chain}view = "view.json"\n')
-    return path

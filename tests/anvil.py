@@ -180,6 +180,8 @@ class Anvil:
     def freeze(self) -> None:
         """Stop answering: requests hang until they time out."""
         os.kill(self._pid, signal.SIGSTOP)
+        while Path(f"/proc/{self._pid}/stat").read_text().rpartition(")")[2].split()[0] != "T":
+            time.sleep(0.01)  # a signal is not there yet as it is sent
 
     def thaw(self) -> None:
         """Answer again, also what was asked meanwhile."""

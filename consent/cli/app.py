@@ -16,8 +16,8 @@ PARTS: Final = {
     "Keep it well": ("doctor", "backup", "restore", "upgrade", "epoch", "rotate"),
     "Operators": ("operator", "approve"),
     "The researchers' door": ("client-key", "client", "staff"),
-    "Evidence": ("bundle", "anchor", "certify", "witness", "chain-view"),
-    "Studies and audit": ("local", "jobs", "cancel", "verify"),
+    "Studies and jobs": ("local", "jobs", "cancel"),
+    "Evidence": ("verify", "bundle", "chain-view", "anchor", "certify", "witness"),
 }
 """Every command, in the order in which `--help` lists them."""
 LOCAL: Final = ("study", "count", "train", "releases", "model", "predict", "aggregate", "request")

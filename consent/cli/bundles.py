@@ -58,6 +58,8 @@ def run(home: Path, file: Path, asked: Asked) -> None:
     """Write the bundle; the log says so before the file has its name."""
     if file.exists():
         raise SettingsError("a file of this name is there already: name a new one")
+    if asked.newest and asked.at is not None:
+        raise SettingsError("name one of --at and --newest")
     settings = Settings.read(home)
     with wiring.opened(settings) as installation:
         wanted = Wanted(asked.scope(installation), asked.since, asked.at, asked.newest)

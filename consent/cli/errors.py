@@ -91,6 +91,8 @@ EXIT_CODES: Final = {
     "InvalidClientKeyError": USAGE,
     "StaffError": USAGE,
     "UnknownStaffError": NOT_FOUND,
+    "NotYetError": USAGE,
+    "UnknownStudyThenError": NOT_FOUND,
     "StaffSignInError": SIGN_IN,
     "TokenInvalidError": SIGN_IN,
     "TokenExpiredError": SIGN_IN,

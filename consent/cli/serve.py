@@ -124,7 +124,8 @@ def _api(settings: Settings, web: WebSettings, stack: ExitStack) -> Wsgi:
     """Open the installation for the API in the server's process."""
     installation = stack.enter_context(wiring.opened(settings))
     app: Wsgi = create_api(wiring.api_room(installation, web, wiring.snapshots_of(settings)))
-    served = by_path({"/staff": create_staff(wiring.staff_room(installation, web))}, app)
+    staff = create_staff(wiring.staff_room(installation, web, anchor_seconds=settings.anchor_seconds))
+    served = by_path({"/staff": staff}, app)
     return ProxyFix(served, x_for=web.proxies, x_proto=web.proxies) if web.proxies else served
 
 

@@ -3,7 +3,9 @@
     bundle.json      {"version":1, "kind", "scope", "origin", "made", "size", "files": {name: {"bytes", "sha256"}}}
 
 A bundle is a zip archive. `bundle.json` is canonical JSON (RFC 8785), comes first and names every other file with its
-length and its SHA-256. What the files hold: docs/spec/bundle.md.
+length and its SHA-256, but for `bundle.sig`, which comes second: the log key's Ed25519 signature over
+`consentry/bundle/v1`, a line feed and `bundle.json`, as 128 hex digits and a line feed. What the files hold:
+docs/spec/bundle.md.
 """
 
 import json
@@ -17,6 +19,7 @@ from consent.domain.errors import ConsentError
 from consent.domain.hashing import Json, NotCanonicalError, canonical_json
 
 CONTENTS: Final = "bundle.json"
+SIGNATURE: Final = "bundle.sig"
 CHECKPOINT: Final = "checkpoint.txt"
 CERTIFICATE: Final = "certificate.json"
 CONSISTENCY: Final = "consistency.ndjson"
@@ -24,10 +27,10 @@ ENTRIES: Final = "entries.ndjson"
 RECEIPTS: Final = "receipts.ndjson"
 CHAIN: Final = "chain.json"
 EVENTS: Final = "events.ndjson"
-MODELS: Final = "models.ndjson"
 CONSENTS: Final = "consents.ndjson"
 MANIFESTS: Final = "manifests.ndjson"
 SERVED: Final = "served.ndjson"
+_PREFIX: Final = b"consentry/bundle/v1\n"
 _ROWS: Final = re.compile(r"rows/(0|[1-9][0-9]{0,5})\.ndjson")
 _WHOLE_BELOW: Final = 2**53
 _LONGEST_ORIGIN: Final = 200
@@ -57,7 +60,7 @@ SCOPES: Final[Mapping[Kind, tuple[str, ...]]] = {
 }
 """The members of each kind's scope."""
 _LEAST: Final = (CHECKPOINT, CONSISTENCY, ENTRIES, RECEIPTS)
-_WHOLE: Final = (*_LEAST, CHAIN, EVENTS, MODELS, CONSENTS, MANIFESTS, SERVED)
+_WHOLE: Final = (*_LEAST, CHAIN, EVENTS, CONSENTS, MANIFESTS, SERVED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +111,10 @@ class Contents:
         for facts in self.files.values():
             if not is_count(facts.bytes) or not is_hex(facts.sha256, 64):
                 raise InvalidBundleError("a file has a length and a SHA-256")
+
+    def signed_bytes(self) -> bytes:
+        """Return what the log key signs."""
+        return _PREFIX + self.to_bytes()
 
     def to_bytes(self) -> bytes:
         """Return the canonical JSON."""

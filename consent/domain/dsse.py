@@ -66,6 +66,15 @@ def open_envelope(envelope: bytes, payload_type: str, public_key: bytes, verify:
     return payload
 
 
+def open_own(envelope: bytes, payload_type: str, public_key: bytes, verify: Verifier) -> bytes:
+    """Return the payload of an envelope that is just what `sign` writes; raise `EnvelopeError` for any other."""
+    payload = open_envelope(envelope, payload_type, public_key, verify)
+    _, signature = next(_signatures(_read(envelope).get("signatures")))
+    if sign(payload, payload_type, public_key, lambda _: signature) != envelope:
+        raise EnvelopeError("the envelope has more, or is spelled otherwise, than the one signature by this key asks")
+    return payload
+
+
 def unverified_payload(envelope: bytes) -> bytes:
     """Return what an envelope holds without asking who signed it: to look up what to check it against, no more."""
     return _bytes(_read(envelope).get("payload"))

@@ -16,6 +16,8 @@ COUNTED, NOT_COUNTED = "COUNTED", "NOT_COUNTED"
 """Verdicts of a person's preference to be counted; the newest stands, and who said nothing is not counted."""
 COUNTING = "count"
 """The operation of an access that counts: it rests on the preference to be counted and on no consent."""
+AUDITING = "audit"
+"""The operation of an access to what a person signed, by somebody who audits; no record is opened for it."""
 UNDONE = frozenset({"EXPIRED_UNPUBLISHED", "REJECTED_BY_LEDGER"})
 """Verdicts of grants that were acknowledged and never came on the ledger."""
 BEARING_ON_KEYS = (Action.ENROL, Action.OPERATOR, Action.ERASE)

@@ -54,7 +54,7 @@ class Finding:
 class Evidence:
     """One release as it is kept: its manifest, and the opening of each leaf by leaf hash, None where it stays closed.
 
-    X
+    One stays closed whose person was erased, or that nobody here may open; it is counted apart and never as passed.
     """
 
     manifest: Manifest

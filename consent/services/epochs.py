@@ -14,6 +14,7 @@ from consent.domain.entry import Action, Entry
 from consent.domain.erasure import ErasureState
 from consent.domain.errors import ConsentError
 from consent.domain.hashing import Json
+from consent.domain.telling import facts_of, said
 from consent.domain.terms import SubjectId
 from consent.ports import StopList, Store
 from consent.services.erasure_register import ErasureRegister
@@ -91,6 +92,17 @@ class Epochs:
         if left:
             self.keys.settle()
         return left
+
+    def note_unlogged(self) -> bool:
+        """Write a turn into the log after whose end the process died before it could; say whether there was one."""
+        with self.store.reading() as unit:
+            told = [said(entry) or {} for entry in unit.log.saying({Action.KEYS})]
+        epochs = [facts_of(body).get("epoch") for body in told if body.get("verdict") == "TURNED"]
+        logged = max((epoch for epoch in epochs if isinstance(epoch, int)), default=1)
+        if logged >= self.keys.epoch:
+            return False
+        self._note()
+        return True
 
     @contextmanager
     def _noting(self) -> Iterator[None]:

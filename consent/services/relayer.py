@@ -289,12 +289,12 @@ class Relayer:
         return True
 
     def _is_told(self, act: ModelAct) -> bool:
-        """Say whether the registry has a withdrawal already, for good."""
+        """Say whether the registry has it so already, for good; it may have been told before a backup was restored."""
         head = self.follower.head
-        if head is None or act.status is ModelStatus.ACTIVE:
+        if head is None:
             return False
         known = self.follower.copy.models(head.final.number).get(act.model)
-        return known is not None and known.status is act.status
+        return known is not None and known.status is act.status and act.manifest in {b"", known.manifest}
 
     def _close_model(self, unit: Unit, act: ModelAct, now: int, *, refused: bool) -> None:
         study, release = unit.studies.of_model(act.model) or ("", 0)

@@ -11,6 +11,8 @@ policy's `clocks_differ` seconds:
     stopped     no entry before it stops the consent; the chain has no revocation more than `clocks_differ` before it
     blocked     no entry before it blocks the person
 
+An entry stands behind those before it: one that is dated back counts as of `clocks_differ` before the latest of them.
+
 What an erased person had signed is gone: of theirs the log's own order is checked, and the rest counted apart.
 """
 
@@ -58,6 +60,8 @@ class AccessRules:
         self.accesses += 1
         if subject in self.story.blocked:
             self._blocked.fail(entry.item, f"entry {self.story.blocked[subject]} had blocked this person")
+        if not subject:
+            self._consented.fail(entry.item, "it names nobody whose records were read")
         if not self.story.is_open(str(told.get("study", ""))):
             self._consented.fail(entry.item, "its study was not approved before it, or was closed")
         if told.get("operation") == COUNTING:
@@ -91,8 +95,8 @@ class AccessRules:
             return ""
         if told.get("operation") not in known.operations:
             return "its consent does not allow this operation"
-        if not known.categories.issuperset(told.get("categories", ())):
-            return "its consent does not allow all of these categories"
+        if not told.get("categories") or not known.categories.issuperset(told["categories"]):
+            return "its consent does not allow all of these categories, or it names none"
         return self._off_chain(known, self.chain.standing(known.key), told["time"])
 
     def _off_chain(self, known: KnownConsent, standing: Standing | None, time: int) -> str:
@@ -105,16 +109,21 @@ class AccessRules:
         return "" if standing.expires == known.expires else "its consent ends at another time on the chain"
 
     def _check_times(self, entry: ShownEntry, known: KnownConsent, standing: Standing | None) -> None:
-        time = entry.told["time"]
+        time = self.time_of(entry)
         if time >= known.expires:
             self._expired.fail(entry.item, "its consent had run out")
         if was_revoked(standing, time - self.clocks_differ):
             self._stopped.fail(entry.item, "its consent had been revoked on the chain")
 
+    def time_of(self, entry: ShownEntry) -> int:
+        """Return when an entry was written at the earliest, by its date and by those of the entries before it."""
+        return max(int(entry.told["time"]), self.story.latest - self.clocks_differ)
+
     def findings(self) -> tuple[Finding, ...]:
         """Return what came of it, one finding for each of the four rules."""
         if self.chain.trust is None:
             self._consented.why_open = f"{NO_CHAIN}, so nobody confirms that consents were granted there"
+            self._stopped.why_open = f"{NO_CHAIN}, so nobody confirms that no revocation there was left out"
         gone = f"; {self.uncheckable:,} of erased people are no longer checkable" if self.uncheckable else ""
         checked = number(self.accesses - self.counts - self.uncheckable, "access", "accesses")
         counted = f"; {number(self.counts, 'counting', 'countings')} allowed" if self.counts else ""

@@ -28,7 +28,7 @@ MOST_BYTES: Final = 16 * 1024**3
 """Of all files together, unpacked."""
 LONGEST_LINE: Final = 4 * 1024**2
 _LONGEST_NAME: Final = 100
-_NAME: Final = re.compile(rb"(rows/)?[a-z0-9]{1,20}\.(json|ndjson|txt)")
+_NAME: Final = re.compile(rb"(rows/)?[a-z0-9]{1,20}\.(json|ndjson|sig|txt)")
 _RATIO: Final = 200
 _SMALL: Final = 1024**2
 """Up to it a file may unpack to more than `_RATIO` times its size; hashes and signatures never do."""

@@ -20,7 +20,7 @@ from consent.domain.errors import ConsentError
 from consent.domain.hashing import HASH_BYTES, Json, canonical_json
 from consent.domain.typed_data import Address
 from consent.ports import Anchored, Head, ModelStatus
-from consent.verifier.fields import Fields, parsed_json, read_file
+from consent.verifier.fields import LARGEST_WHOLE, Fields, parsed_json, read_file
 
 ADDRESS_BYTES: Final = 20
 CONTRACTS: Final = ("registry", "models", "anchor")
@@ -29,7 +29,6 @@ _FIELDS: Final = {
     "version", "chain_id", "registry", "model_registry", "log_anchor", "block", "block_hash", "block_time", "history",
     "anchored", "models", "code",
 }  # fmt: skip
-_SAFE: Final = 2**53 - 1
 
 
 class ChainViewError(ConsentError):
@@ -106,17 +105,17 @@ class ChainView:
         anchored = fields.table("anchored", {"size", "root"})
         code = fields.table("code", set(CONTRACTS))
         return cls(
-            chain_id=fields.whole("chain_id", most=_SAFE),
+            chain_id=fields.whole("chain_id", most=LARGEST_WHOLE),
             registry=Address(fields.hex("registry", ADDRESS_BYTES)),
             models_at=Address(fields.hex("model_registry", ADDRESS_BYTES)),
             anchor=Address(fields.hex("log_anchor", ADDRESS_BYTES)),
             block=Head(
-                fields.whole("block", most=_SAFE),
+                fields.whole("block", most=LARGEST_WHOLE),
                 fields.hex("block_hash", HASH_BYTES),
-                fields.whole("block_time", most=_SAFE),
+                fields.whole("block_time", most=LARGEST_WHOLE),
             ),
             history=fields.hex("history", HASH_BYTES),
-            anchored=Anchored(anchored.whole("size", most=_SAFE), anchored.hex("root", HASH_BYTES)),
+            anchored=Anchored(anchored.whole("size", most=LARGEST_WHOLE), anchored.hex("root", HASH_BYTES)),
             models=_models(fields),
             code={name: code.hex(name, HASH_BYTES) for name in CONTRACTS},
         )

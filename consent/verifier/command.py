@@ -13,14 +13,19 @@ from consent.verifier.findings import Finding
 from consent.verifier.policy import Policy
 from consent.verifier.receipt_checks import read_receipts
 from consent.verifier.run import verify
+from consent.verifier.witness_main import witness_main
 
 HOLDS, USAGE, UNREADABLE, FAILS = 0, 2, 4, 6
 _DESCRIPTION: Final = "Check an evidence bundle against an auditor's own policy, offline."
+_EPILOG: Final = "`python -m consent.verifier witness --help` is for those who co-sign checkpoints."
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run with these arguments, or those of the process; return the exit code."""
-    asked = _parser().parse_args(arguments)
+    """Run with these arguments, or those of the process; return the exit code. `witness …` is a signer's half."""
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    if given[:1] == ["witness"]:
+        return witness_main(given[1:])
+    asked = _parser().parse_args(given)
     return run(asked.bundle, asked.policy, asked.receipts, as_json=asked.json)
 
 
@@ -73,7 +78,7 @@ def _say(stream: TextIO, line: str) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("python -m consent.verifier", description=_DESCRIPTION)
+    parser = argparse.ArgumentParser("python -m consent.verifier", description=_DESCRIPTION, epilog=_EPILOG)
     parser.add_argument("bundle", type=Path, help="the bundle, a .zip file")
     parser.add_argument("--policy", type=Path, required=True, help="your own policy, auditor.toml")
     parser.add_argument("--receipts", type=Path, help="receipts that patients handed in, one a line")

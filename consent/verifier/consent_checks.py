@@ -11,12 +11,13 @@ from typing import Any, Final
 
 from consent.domain.details import DetailsMismatchError
 from consent.domain.entry import PERMIT, Action, blinded
-from consent.domain.grant import certificate_digest, revocation_digest
+from consent.domain.grant import certificate_digest
 from consent.domain.key_history import KeyHistory
 from consent.domain.terms import SubjectId
 from consent.domain.typed_data import Address, SigningDomain
 from consent.signatures import recover
 from consent.verifier.archive import Archive
+from consent.verifier.chain_checks import ToldChain
 from consent.verifier.entries import ShownEntry
 from consent.verifier.findings import Finding, NotSoundError, Rule, number
 from consent.verifier.reading import ConsentLine, consents
@@ -24,6 +25,7 @@ from consent.verifier.reading import ConsentLine, consents
 SIGNED: Final = "consents.signed"
 UNDONE: Final = frozenset({"EXPIRED_UNPUBLISHED", "REJECTED_BY_LEDGER"})
 """Verdicts of grants that were acknowledged and never came on the ledger."""
+STOPPED: Final = "STOPPED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +62,13 @@ def read_consents(archive: Archive, domain: SigningDomain) -> tuple[dict[str, Kn
     """Return the bundle's consents by id, and the rule that what was signed of each is what its terms say."""
     found: dict[str, KnownConsent] = {}
     kinds: dict[frozenset[str], frozenset[str]] = {}
-    rule, before = Rule(SIGNED), ""
+    rule, before, signed = Rule(SIGNED), "", set[bytes]()
     try:
         for line in consents(archive):
-            found[line.id] = _known(line, domain, kinds, before)
+            known = found[line.id] = _known(line, domain, kinds, before)
+            if known.key in signed:
+                rule.fail(f"consent {line.id}", "what was signed once stands under two ids: a stop ends one alone")
+            signed.add(known.key)
             before = line.id
     except NotSoundError as error:
         rule.fail(error.item, str(error))
@@ -85,9 +90,6 @@ def _known(
         raise NotSoundError(item, "its address did not sign the sentences that its terms render, on this chain")
     if signed.expires != int(terms.expires.timestamp()):
         raise NotSoundError(item, "it ends at another time than its terms say")
-    revoking = revocation_digest(domain, grant.commitment, signed.patient)
-    if line.revocation is not None and recover(revoking, line.revocation) != signed.patient:
-        raise NotSoundError(item, "its address did not sign the revocation that is given as the patient's own")
     operations, categories = frozenset(map(str, terms.operations)), frozenset(map(str, terms.categories))
     return KnownConsent(
         subject=terms.subject,
@@ -129,8 +131,8 @@ class ConsentRules:
             self.undone.add(consent)
         elif told["action"] == Action.GRANT and verdict == PERMIT:
             self._granted(entry, consent)
-        elif told["action"] == Action.STOP and consent in self.known:
-            self._require_same(entry, self.known[consent], told.get("private", "") or self._replayed(told, consent))
+        elif told["action"] == Action.STOP:
+            self._stopped(entry, consent)
 
     def _granted(self, entry: ShownEntry, consent: str) -> None:
         told = entry.told
@@ -148,6 +150,27 @@ class ConsentRules:
             self.rule.fail(entry.item, "the log names another study or other categories than the terms")
         if known.certifier is None or known.certifier != self.keys.newest(SubjectId(subject)):
             self.rule.fail(f"consent {consent}", "the enrolment key that counted then did not certify its address")
+
+    def _stopped(self, entry: ShownEntry, consent: str) -> None:
+        told = entry.told
+        granted = self.granted.get(consent)
+        if told.get("verdict") != STOPPED or granted is None or granted[0] != told.get("subject"):
+            self.rule.fail(entry.item, "it stops no consent that an entry before it grants to this person")
+        elif consent in self.known:
+            self._require_same(entry, self.known[consent], told.get("private", "") or self._replayed(told, consent))
+
+    def require_chain_later(self, entry: ShownEntry, chain: ToldChain, clocks_differ: int) -> None:
+        """Hold a grant's date against the chain's: a log whose clock is put forward lets nobody wait for a new key."""
+        known = self.known.get(str(entry.told.get("consent", "")))
+        standing = chain.standing(known.key) if known and entry.told.get("verdict") == PERMIT else None
+        if standing and standing.granted_block and standing.granted < entry.told["time"] - clocks_differ:
+            self.rule.fail(entry.item, "the chain had it before the day on which the log says that it was given")
+
+    def never_came(self, consent: str, chain: ToldChain) -> bool:
+        """Say whether a grant was given up and never came on the chain, where its stop is to be nowhere then."""
+        known = self.known.get(consent)
+        standing = chain.standing(known.key) if known else None
+        return consent in self.undone and (standing is None or not standing.granted_block)
 
     def _require_same(self, entry: ShownEntry, known: KnownConsent, private: str) -> None:
         if entry.told.get("subject") != known.subject:

@@ -23,10 +23,9 @@ from consent.verifier.certificate import (
     has_signed,
     verify_certificate,
 )
-from consent.verifier.fields import Fields
+from consent.verifier.fields import LARGEST_WHOLE, Fields
 
 _ADDRESS_BYTES: Final = 20
-_SAFE: Final = 2**53 - 1
 _FIELDS: Final = {"version", "name", "key", "origin", "size", "root", "chain_id", "anchor", "signature"}
 
 
@@ -77,9 +76,9 @@ class Cosignature:
         return cls(
             name=fields.text("name"),
             key=fields.hex("key", PUBLIC_KEY_BYTES),
-            checkpoint=Checkpoint(origin, fields.whole("size", 1, _SAFE), fields.hex("root", HASH_BYTES)),
+            checkpoint=Checkpoint(origin, fields.whole("size", 1, LARGEST_WHOLE), fields.hex("root", HASH_BYTES)),
             contract=AnchorContract(
-                fields.whole("chain_id", most=_SAFE), Address(fields.hex("anchor", _ADDRESS_BYTES))
+                fields.whole("chain_id", most=LARGEST_WHOLE), Address(fields.hex("anchor", _ADDRESS_BYTES))
             ),
             signature=fields.hex("signature", SIGNATURE_BYTES),
         )

@@ -18,6 +18,7 @@ from consent.domain.merkle import InclusionError, leaf_hash
 from consent.domain.shared_paths import PathChecker
 from consent.verifier.archive import Archive
 from consent.verifier.findings import NotSoundError
+from consent.verifier.reading import is_deep
 
 _NEEDED: Final = {"version", "index", "time", "actor", "action"}
 _ACTIONS: Final = frozenset(action.value for action in Action)
@@ -75,6 +76,8 @@ def _parts(line: bytes, item: str) -> tuple[int, bytes, list[bytes]]:
 def _told(body: bytes, index: int) -> Mapping[str, Any]:
     """Return what an entry says; raise `NotSoundError` unless it is one as the log writes them."""
     item = f"entry {index}"
+    if is_deep(body):
+        raise NotSoundError(item, "it nests deeper than any entry does")
     try:
         told = json.loads(body)
         exact = canonical_json(told) == body

@@ -6,20 +6,14 @@
 Whoever could delete keys of people who never asked could make their accesses uncheckable.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
-from consent.domain.key_history import OPERATORS_NEEDED
-from consent.domain.request_file import OperatorApprovals
-from consent.domain.subject_request import InvalidRequestError, RequestAction, SubjectRequest, untimely
+from consent.domain.subject_request import RequestAction
 from consent.domain.telling import facts_of
-from consent.domain.terms import SubjectId
-from consent.domain.typed_data import SigningDomain
-from consent.signatures import recover
 from consent.verifier.entries import ShownEntry
 from consent.verifier.findings import Finding, Rule, number
-from consent.verifier.key_rules import KeyRules
+from consent.verifier.requests import Requests
 
 NAME: Final = "erasures"
 _BEHIND: Final = {
@@ -34,9 +28,7 @@ _BEHIND: Final = {
 class ErasureRules:
     """Takes up entries of action `erase`."""
 
-    keys: KeyRules
-    origin: str
-    domain: SigningDomain
+    requests: Requests
     _reached: dict[str, set[str]] = field(default_factory=dict)
     _final_at: dict[str, int] = field(default_factory=dict)
     _rule: Rule = field(default_factory=lambda: Rule(NAME))
@@ -53,29 +45,12 @@ class ErasureRules:
             self._rule.fail(entry.item, "neither the person nor two operators had signed a request to erase them")
         if state == "FINAL" and told["time"] < self._final_at.get(subject, 0):
             self._rule.fail(entry.item, "it is dated before the day from which no copy is left")
-        if state == "REQUESTED" and self._is_authorised(told, subject):
+        if state == "REQUESTED" and self.requests.authorise(entry, RequestAction.ERASE):
             reached.add("AUTHORISED")
         if state == "EPOCH_TURNED":
             final_at = facts_of(told).get("final_at")
             self._final_at[subject] = final_at if type(final_at) is int else 0
         reached.add(state)
-
-    def _is_authorised(self, told: Mapping[str, Any], subject: str) -> bool:
-        facts = facts_of(told)
-        try:
-            request = SubjectRequest(
-                RequestAction.ERASE, SubjectId(subject), self.origin, facts["requested"], facts["nonce"]
-            )
-            if untimely(request.requested, told["time"]):
-                return False
-            if "patient" in facts:
-                key = self.keys.history.newest(request.subject)
-                signer = recover(request.digest(self.domain), bytes.fromhex(facts["patient"]))
-                return key is not None and signer == key
-            approvals = OperatorApprovals(tuple((str(name), bytes.fromhex(sig)) for name, sig in facts["approvals"]))
-        except (InvalidRequestError, KeyError, TypeError, ValueError):
-            return False
-        return len(self.keys.register.approvers(request.signed_bytes(), approvals)) >= OPERATORS_NEEDED
 
     def finding(self) -> Finding:
         """Return what came of it."""

@@ -11,6 +11,8 @@ from consent.domain.errors import ConsentError
 
 LARGEST_FILE: Final = 16 * 1024 * 1024
 """In bytes; a chain view of a hundred thousand models has some that many."""
+LARGEST_WHOLE: Final = 2**53 - 1
+"""The largest whole number that canonical JSON spells; sizes, blocks and chain ids are none larger."""
 _MOST: Final = 2**63 - 1
 
 

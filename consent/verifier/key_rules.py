@@ -9,6 +9,7 @@ from typing import Final
 from consent.domain.entry import Action, PlacedEntry
 from consent.domain.key_history import CHANGES, KeyHistory, KeyJudge
 from consent.domain.operators import Register
+from consent.domain.terms import SubjectId
 from consent.domain.typed_data import SigningDomain
 from consent.signatures import recover, verifies
 from consent.verifier.entries import ShownEntry
@@ -61,10 +62,13 @@ class KeyRules:
 
     def _take_up(self, entry: ShownEntry, *, change: bool) -> None:
         placed = PlacedEntry(entry.index, entry.body, entry.leaf)
+        first = entry.told["action"] == Action.ENROL and entry.told.get("verdict") == "KEY"
+        if first and self.history.newest(SubjectId(str(entry.told.get("subject", "")))) is not None:
+            self._rule.fail(entry.item, "it gives a first key to somebody who has one")
         self.history.take(placed, entry.told)
         if entry.told["action"] == Action.OPERATOR:
             self.register.take(placed)
-        self.keys += change or entry.told.get("verdict") == "KEY"
+        self.keys += change or first
         if self.history.ignored:
             self._rule.fail(f"entry {self.history.ignored[0]}", "it changes a key that nobody may change so")
 

@@ -3,7 +3,7 @@
 `checkpoint` raises; the others yield findings, which also say what the auditor's policy leaves open.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -32,6 +32,11 @@ class SignedLog:
     checkpoint: Checkpoint
     proofs: Mapping[tuple[int, int], list[bytes]]
 
+    def leads_to(self, size: int) -> bool:
+        """Say whether the bundle shows a way between its own size and another, whatever that proves."""
+        here = self.checkpoint.size
+        return size in {0, here} or (min(size, here), max(size, here)) in self.proofs
+
     def require_continues(self, size: int, root: bytes, item: str) -> None:
         """Raise `NotSoundError` unless this log and one of `size` entries with this root begin alike."""
         here = self.checkpoint
@@ -39,13 +44,11 @@ class SignedLog:
             if root != (here.root if size else _EMPTY):
                 raise NotSoundError(item, "it is of this size and has another root: the log was rewritten")
             return
+        if not self.leads_to(size):
+            raise NotSoundError(item, _unproven([size]))
         (old, first), (new, second) = sorted([(size, root), (here.size, here.root)])
-        proof = self.proofs.get((old, new))
-        if proof is None:
-            wrong = f"the bundle does not show how the log of {size:,} entries and its own go together"
-            raise NotSoundError(item, f"{wrong}: have it made with --since {size}")
         try:
-            verify_consistency(old, new, proof, first, second)
+            verify_consistency(old, new, self.proofs[old, new], first, second)
         except ConsistencyError as error:
             raise NotSoundError(item, "the log does not continue it: it was rewritten") from error
 
@@ -53,7 +56,10 @@ class SignedLog:
 def signed_log(archive: Archive, contents: Contents, trust: LogTrust) -> SignedLog:
     """Return the log that the bundle's checkpoint shows; raise `NotSoundError` unless the policy's log signed it."""
     item = bundle.CHECKPOINT
-    checkpoint = _opened(archive.read(item), trust, item)
+    note = archive.read(item)
+    checkpoint = _opened(note, trust, item)
+    if note.rpartition(b"\n\n")[2].count(b"\n") != 1:
+        raise NotSoundError(item, "the checkpoint of a bundle has the signature of the log's key and no other line")
     if (contents.origin, contents.size) != (checkpoint.origin, checkpoint.size):
         raise NotSoundError(item, "bundle.json names another log, or another size of it")
     return SignedLog(checkpoint, _proofs(archive, checkpoint.size))
@@ -61,10 +67,13 @@ def signed_log(archive: Archive, contents: Contents, trust: LogTrust) -> SignedL
 
 def _proofs(archive: Archive, size: int) -> Mapping[tuple[int, int], list[bytes]]:
     proofs: dict[tuple[int, int], list[bytes]] = {}
+    before = (0, 0)
     for old, new, proof in consistency(archive):
-        if size not in {old, new} or not 0 < old < new or (old, new) in proofs:
-            raise NotSoundError(bundle.CONSISTENCY, "each proof leads between the checkpoint and another size, once")
-        proofs[old, new] = proof
+        if size not in {old, new} or not 0 < old < new or (old, new) <= before:
+            wrong = "each proof leads between the checkpoint and another size, in order of sizes, each once"
+            raise NotSoundError(bundle.CONSISTENCY, wrong)
+        before = old, new
+        proofs[before] = proof
     return proofs
 
 
@@ -100,19 +109,36 @@ def _certificate(archive: Archive) -> Certificate:
 
 
 def known(log: SignedLog, trust: LogTrust) -> Finding:
-    """Check that the log still begins with each checkpoint that the auditor kept."""
+    """Check that the log still begins with each checkpoint that the auditor kept; a fork is named before what lacks."""
     if not trust.checkpoints:
         return Finding.open(KNOWN, "the policy names no checkpoint that was kept before")
-    sizes: list[int] = []
+    try:
+        kept = dict(_kept(trust))
+        for item, one in kept.items():
+            if log.leads_to(one.size):
+                log.require_continues(one.size, one.root, item)
+    except NotSoundError as error:
+        return Finding.failed(KNOWN, error)
+    lacking = {item: one.size for item, one in kept.items() if not log.leads_to(one.size)}
+    if lacking:
+        return Finding.failed(KNOWN, NotSoundError(next(iter(lacking)), _unproven(lacking.values())))
+    return Finding(KNOWN, holds=True, seen=_continued([one.size for one in kept.values()]))
+
+
+def _kept(trust: LogTrust) -> Iterator[tuple[str, Checkpoint]]:
+    """Yield the auditor's checkpoints, each with what findings call it; raise `NotSoundError` for one that is none."""
     for place, note in enumerate(trust.checkpoints, 1):
         item = f"kept checkpoint {place}"
-        try:
-            kept = _opened(note.encode(errors="replace"), trust, item)
-            log.require_continues(kept.size, kept.root, f"{item}, of {kept.size:,} entries")
-        except NotSoundError as error:
-            return Finding.failed(KNOWN, error)
-        sizes.append(kept.size)
-    return Finding(KNOWN, holds=True, seen=f"continues {_counted(sizes)} that the auditor kept")
+        checkpoint = _opened(note.encode(errors="replace"), trust, item)
+        yield f"{item}, of {checkpoint.size:,} entries", checkpoint
+
+
+def _unproven(sizes: Iterable[int]) -> str:
+    """Say that the bundle shows no way to logs of these sizes, and how it is to be made."""
+    lacking = sorted(set(sizes))
+    wanted = " ".join(f"--since {size}" for size in lacking)
+    which = "a log of this size" if len(lacking) == 1 else "logs of these sizes"
+    return f"the bundle does not show how {which} and its own go together: have it made with {wanted}"
 
 
 def anchored(log: SignedLog, policy: Policy) -> Finding:
@@ -132,6 +158,7 @@ def anchored(log: SignedLog, policy: Policy) -> Finding:
     return Finding(ANCHORED, holds=True, seen=f"the first {covered:,} entries are those anchored on the chain{behind}")
 
 
-def _counted(sizes: Iterable[int]) -> str:
-    listed = sorted(sizes)
-    return f"{number(len(listed), 'checkpoint')} of {listed[0]:,} entries and more"
+def _continued(sizes: Sequence[int]) -> str:
+    if len(sizes) == 1:
+        return f"continues the checkpoint of {sizes[0]:,} entries that the auditor kept"
+    return f"continues {len(sizes):,} checkpoints of {min(sizes):,} to {max(sizes):,} entries that the auditor kept"

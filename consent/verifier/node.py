@@ -18,13 +18,13 @@ from consent.domain.hashing import HASH_BYTES, keccak
 from consent.domain.typed_data import Address
 from consent.ports import Anchored, Head, ModelStatus
 from consent.verifier.chain_view import CONTRACTS, UNREGISTERED, ChainView, RegisteredModel
+from consent.verifier.fields import LARGEST_WHOLE
 
 SECONDS: Final = 10.0
 """How long a node may take to answer one question."""
 LARGEST_ANSWER: Final = 1024 * 1024
 """In bytes; a block's answer names its transactions, 70 bytes each."""
 _SCHEMES: Final = ("http", "https")
-_SAFE: Final = 2**53 - 1
 
 
 class NodeError(ConsentError):
@@ -198,7 +198,7 @@ def _quantity(value: object) -> int:
         number = int(value, 16) if isinstance(value, str) and value.startswith("0x") else -1
     except ValueError:
         number = -1
-    if not 0 <= number <= _SAFE:
+    if not 0 <= number <= LARGEST_WHOLE:
         raise NodeError("the node answers with something that is no number")
     return number
 
@@ -216,7 +216,7 @@ def _no_bytes() -> bytes:
 
 def _number(content: bytes) -> int:
     number = int.from_bytes(content)
-    if number > _SAFE:
+    if number > LARGEST_WHOLE:
         raise NodeError("the contract answers with a number that is too large")
     return number
 

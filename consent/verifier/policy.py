@@ -57,7 +57,7 @@ from consent.verifier.certificate import (
     SignerPolicy,
 )
 from consent.verifier.chain_view import ADDRESS_BYTES, CONTRACTS, ChainView
-from consent.verifier.fields import Fields, read_file
+from consent.verifier.fields import LARGEST_WHOLE, Fields, read_file
 from consent.verifier.node import JsonRpc, view_of
 
 DAY: Final = 86_400
@@ -66,7 +66,6 @@ LARGEST_POLICY: Final = 1024 * 1024
 """In bytes; three hundred are a signer."""
 LARGEST_NOTE: Final = 64 * 1024
 _KEY_BYTES: Final = 32
-_SAFE: Final = 2**53 - 1
 _ADDRESS: Final = "0x"
 Verifies = Callable[[bytes, bytes, bytes], bool]
 """`verifies(public_key, message, signature)`: whether an Ed25519 key signed a message."""
@@ -174,7 +173,7 @@ def read_signers(path: Path) -> tuple[SignerPolicy, AnchorContract, LogTrust]:
     log = _log_trust(whole.table("log", {"origin", "keys"}, {"checkpoints"}), path.parent)
     chain = _chain_fields(whole)
     address = Address(chain.hex("anchor", ADDRESS_BYTES, _ADDRESS))
-    return _signers(whole), AnchorContract(chain.whole("id", most=_SAFE), address), log
+    return _signers(whole), AnchorContract(chain.whole("id", most=LARGEST_WHOLE), address), log
 
 
 def _whole(path: Path) -> Fields:
@@ -216,7 +215,7 @@ def _chain_fields(whole: Fields) -> Fields:
 
 
 def _chain(chain: Fields, folder: Path) -> ChainTrust:
-    chain_id = chain.whole("id", most=_SAFE)
+    chain_id = chain.whole("id", most=LARGEST_WHOLE)
     contracts = {name: Address(chain.hex(name, ADDRESS_BYTES, _ADDRESS)) for name in CONTRACTS}
     code = _code(chain) if chain.has("code") else {}
     if chain.has("view"):
@@ -252,7 +251,7 @@ def _rules(whole: Fields) -> Rules:
     if not whole.has("rules"):
         return Rules()
     rules = whole.table("rules", set(), {"stop_within", "clocks_differ"})
-    given = {name: rules.whole(name, most=_SAFE) for name in rules.members}
+    given = {name: rules.whole(name, most=LARGEST_WHOLE) for name in rules.members}
     return Rules(**given)
 
 

@@ -19,32 +19,22 @@ from consent.verifier.archive import Archive
 from consent.verifier.findings import NotSoundError
 
 STUDY: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+DEEPEST: Final = 32
+_TEXTS: Final = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)', re.DOTALL)
+"""A text without an end goes to the end: looked for anew from each of its quotes, it would take hours."""
+_BRACKETS: Final = re.compile(rb"[\[\]{}]")
 _EVENT: Final = {"kind", "patient", "commitment", "block", "time"}
-_HEADS: Final = {"version", "chain_id", "registry", "model_registry", "log_anchor", "block", "block_hash", "block_time"}
+_NAMES: Final = {"version", "chain_id", "registry", "model_registry", "log_anchor"}
 
 
 @dataclass(frozen=True, slots=True)
-class ChainHead:
-    """Up to which block of which chain a bundle's events go; contracts by address."""
+class ChainName:
+    """Of which chain a bundle tells; contracts by address."""
 
     chain_id: int
     registry: Address
     model_registry: Address
     log_anchor: Address
-    block: int
-    block_hash: str
-    block_time: int
-
-
-@dataclass(frozen=True, slots=True)
-class ModelLine:
-    """The model registry announced a status; `manifest` where it was registered, else empty. Hashes in hex."""
-
-    model: str
-    manifest: str
-    status: int
-    block: int
-    time: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,24 +63,36 @@ class RowLine:
 
 @dataclass(frozen=True, slots=True)
 class ServedLine:
-    """What an installation serves of a study: the release's number and the SHA-256 of its bytes, hex."""
+    """What an installation serves of a study: the release's number and the SHA-256 of its bytes, hex; or None now."""
 
     study: str
     release: int
-    model: str
+    model: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class ConsentLine:
-    """One signed consent by its id, and the patient's own revocation where there is one."""
+    """One signed consent by its id."""
 
     id: str
     signed: SignedConsent
-    revocation: bytes | None
+
+
+def is_deep(content: bytes) -> bool:
+    """Say whether JSON nests deeper than any file of a bundle does: who reads on must not run out of stack."""
+    if content.count(b"[") + content.count(b"{") <= DEEPEST:
+        return False
+    depth = deepest = 0
+    for bracket in _BRACKETS.findall(_TEXTS.sub(b"", content)):
+        depth += 1 if bracket in b"[{" else -1
+        deepest = max(deepest, depth)
+    return deepest > DEEPEST
 
 
 def canonical(content: bytes, item: str) -> Any:  # noqa: ANN401  # what it is, the caller finds out
     """Return the value of canonical JSON; raise `NotSoundError` for anything else."""
+    if is_deep(content):
+        raise NotSoundError(item, "it nests deeper than anything that belongs here")
     try:
         value = json.loads(content.decode())
         exact = canonical_json(value) == content
@@ -121,17 +123,14 @@ def objects(archive: Archive, name: str) -> Iterator[tuple[str, Any]]:
         yield item, canonical(line, item)
 
 
-def chain_head(archive: Archive) -> ChainHead:
+def chain_name(archive: Archive) -> ChainName:
     """Read chain.json."""
     item = bundle.CHAIN
-    value = members(canonical(archive.read(item), item), _HEADS, item)
+    value = members(canonical(archive.read(item), item), _NAMES, item)
     addresses = [value[name] for name in ("registry", "model_registry", "log_anchor")]
     require(value["version"] == 1 and all(is_hex(address, 40) for address in addresses), item)
-    require(is_hex(value["block_hash"], 64), item)
-    require(all(is_count(value[name]) for name in ("version", "chain_id", "block", "block_time")), item)
-    registry, models_at, anchor = (Address(bytes.fromhex(each)) for each in addresses)
-    head = value["block"], value["block_hash"], value["block_time"]
-    return ChainHead(value["chain_id"], registry, models_at, anchor, *head)
+    require(is_count(value["version"]) and is_count(value["chain_id"]), item)
+    return ChainName(value["chain_id"], *(Address(bytes.fromhex(each)) for each in addresses))
 
 
 def consistency(archive: Archive) -> Iterator[tuple[int, int, list[bytes]]]:
@@ -178,23 +177,13 @@ def _expires(value: object, item: str) -> int:
     return value
 
 
-def models(archive: Archive) -> Iterator[tuple[str, ModelLine]]:
-    """Yield models.ndjson, each change with where it stands."""
-    for item, value in objects(archive, bundle.MODELS):
-        line = members(value, {"model", "manifest", "status", "block", "time"}, item)
-        require(is_hex(line["model"], 64) and (line["manifest"] == "" or is_hex(line["manifest"], 64)), item)
-        require(line["status"] in (1, 2, 3) and all(is_count(line[name]) for name in ("status", "block", "time")), item)
-        yield item, ModelLine(**line)
-
-
 def consents(archive: Archive) -> Iterator[ConsentLine]:
     """Yield consents.ndjson; a consent that cannot be read is named by its line."""
     for item, value in objects(archive, bundle.CONSENTS):
-        line = members(value, {"consent", "signed", "revocation"}, item)
-        revocation = line["revocation"]
-        require(is_hex(line["consent"], 32) and (revocation is None or is_hex(revocation, 128)), item)
+        line = members(value, {"consent", "signed"}, item)
+        require(is_hex(line["consent"], 32), item)
         signed = _signed(line["signed"], f"consent {line['consent']}")
-        yield ConsentLine(line["consent"], signed, None if revocation is None else bytes.fromhex(revocation))
+        yield ConsentLine(line["consent"], signed)
 
 
 def _signed(value: Json, item: str) -> SignedConsent:
@@ -253,7 +242,8 @@ def served(archive: Archive) -> Iterator[ServedLine]:
     before = ""
     for item, value in objects(archive, bundle.SERVED):
         line = members(value, {"study", "release", "model"}, item)
-        require(_is_study(line["study"]) and is_count(line["release"]) and is_hex(line["model"], 64), item)
+        require(_is_study(line["study"]) and is_count(line["release"]), item)
+        require(line["model"] is None or is_hex(line["model"], 64), item)
         require(line["study"] > before, item)
         before = line["study"]
         yield ServedLine(**line)

@@ -11,14 +11,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from consent.domain.entry import Action
+from consent.domain.bundle import RECEIPTS, Kind
+from consent.domain.entry import PERMIT, Action
 from consent.domain.errors import ConsentError
 from consent.domain.grant import PUBLISH_WITHIN_SECONDS
 from consent.domain.receipt import InvalidReceiptError, Receipt
 from consent.signatures import verifies
 from consent.verifier.archive import Archive
 from consent.verifier.chain_checks import ToldChain
-from consent.verifier.consent_checks import ConsentRules
+from consent.verifier.consent_checks import STOPPED, ConsentRules
 from consent.verifier.entries import ShownEntry
 from consent.verifier.fields import parsed_json, read_file
 from consent.verifier.findings import Finding, NotSoundError, Rule, number
@@ -66,12 +67,19 @@ class ReceiptRules:
     _rule: Rule = field(default_factory=lambda: Rule(NAME))
     count: int = 0
 
-    def given(self, archive: Archive) -> None:
-        """Take the receipts of a bundle to look for."""
+    def given(self, archive: Archive, kind: Kind) -> None:
+        """Take the receipts of a bundle to look for, in order of their entries; that of a receipt has just one."""
+        before = -1
         try:
-            self.want(receipts(archive))
+            for receipt in receipts(archive):
+                self.want([receipt])
+                if receipt.index <= before:
+                    self._rule.fail(_item(receipt), "receipts stand in order of their entries, each once")
+                before = receipt.index
         except NotSoundError as error:
             self._rule.fail(error.item, str(error))
+        if kind is Kind.RECEIPT and self.count != 1:
+            self._rule.fail(RECEIPTS, "the bundle of a receipt holds that receipt, and no other")
 
     def want(self, some: Iterable[Receipt]) -> None:
         """Take receipts to look for."""
@@ -99,7 +107,9 @@ class ReceiptRules:
                 self._rule.fail(_item(receipt), wrong)
         if not self.count:
             self._rule.why_open = "no receipt was given; patients have them (--receipts)"
-        return self._rule.finding(f"{number(self.count, 'receipt')}, each in the log and done")
+        confirmed = self.chain is not None and self.chain.trust is not None
+        done = " and done" if confirmed else "; that it was done, nothing here confirms"
+        return self._rule.finding(f"{number(self.count, 'receipt')}, each in the log{done}")
 
     def _undone(self, receipt: Receipt, consent: str) -> str:
         """Return what is missing of what a receipt acknowledges, empty where nothing is."""
@@ -109,10 +119,12 @@ class ReceiptRules:
             reached = self.story.erased if receipt.attested else self.story.blocked
             return "" if receipt.subject in reached else "the person is not blocked, or the erasure is not final"
         known = self.consents.known.get(consent)
+        if known is None and receipt.subject not in self.story.deleted:
+            return "its entry names no consent of this bundle"
         key = bytes.fromhex(receipt.patient + receipt.commitment)
         if known is not None and known.key != key:
             return "it names another address or commitment than the consent has"
-        if consent in self.consents.undone or self.chain.trust is None:
+        if self.consents.never_came(consent, self.chain) or self.chain.trust is None:
             return ""
         return self._unpublished(receipt, key, self.chain)
 
@@ -131,11 +143,12 @@ def _is_act(receipt: Receipt, entry: ShownEntry) -> bool:
     same = (told["action"], told.get("subject"), told["time"]) == (receipt.action, receipt.subject, receipt.time)
     if told["action"] == Action.ERASE:
         return same and verdict == ("FINAL" if receipt.attested else "BLOCKED")
-    return same and told["actor"] == receipt.by and verdict in {"PERMIT", "STOPPED"}
+    return same and told["actor"] == receipt.by and verdict == _VERDICTS.get(receipt.action)
 
 
 def _item(receipt: Receipt) -> str:
     return f"receipt of the {receipt.action} at entry {receipt.index}" if receipt.action in _ACTS else "receipt"
 
 
-_ACTS: Final = frozenset({"grant", "stop", "erase"})
+_VERDICTS: Final = {"grant": PERMIT, "stop": STOPPED}
+_ACTS: Final = frozenset({*_VERDICTS, "erase"})

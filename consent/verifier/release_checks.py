@@ -1,10 +1,11 @@
 """Releases: signed, registered, and made of rows each of which had a consent in force at the pinned block.
 
-    release.<study>.<n>.signed       one of the policy's log keys signed the manifest
+    release.<study>.<n>.signed       one of the policy's log keys signed the manifest, which belongs to the scope
     release.<study>.<n>.registered   model and manifest stand on the chain, and in the log's entry of the training
     release.<study>.<n>.rows         the rows' leaves give the manifest's root
     release.<study>.<n>.consents     each row is of another consent, which allows training for the study, was read for
-                                     this training by an entry, and was in force at the pinned block
+                                     this training by an entry, was in force at the pinned block, and had not
+                                     ended more than `clocks_differ` before the entry of the training
 
 Rows of people who were erased are closed. There may be as many as consents were read for the training that nobody can
 show any more; they never count as passed.
@@ -16,22 +17,24 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final
 
-from consent.domain.bundle import Contents, Kind, rows_of
-from consent.domain.dsse import MANIFEST_TYPE, EnvelopeError, open_envelope
-from consent.domain.entry import Action
+from consent.domain.bundle import Contents, Kind, is_count, is_hex, rows_of
+from consent.domain.dsse import MANIFEST_TYPE, EnvelopeError, open_own
 from consent.domain.hashing import canonical_json
 from consent.domain.manifest import Manifest, Opening
 from consent.domain.merkle import Frontier
 from consent.domain.telling import facts_of
 from consent.domain.terms import Operation
 from consent.signatures import verifies
+from consent.verifier.access_rules import was_revoked
 from consent.verifier.archive import Archive
 from consent.verifier.chain_checks import NO_CHAIN, ToldChain
+from consent.verifier.chain_view import UNREGISTERED
 from consent.verifier.consent_checks import KnownConsent
 from consent.verifier.entries import ShownEntry
 from consent.verifier.findings import Finding, NotSoundError, Rule, number
 from consent.verifier.policy import LogTrust
 from consent.verifier.reading import ManifestLine, RowLine, manifest_of, manifests, rows
+from consent.verifier.story import Story
 
 FORM: Final = "releases"
 PARTS: Final = ("signed", "registered", "rows", "consents")
@@ -68,11 +71,15 @@ class ReleaseRules:
     contents: Contents
     chain: ToldChain
     known: Mapping[str, KnownConsent]
+    story: Story
+    clocks_differ: int
     shown: dict[Release, ShownRelease] = field(default_factory=dict)
-    active: set[Release] = field(default_factory=set)
+    active: dict[Release, str] = field(default_factory=dict)
     _form: Rule = field(default_factory=lambda: Rule(FORM))
     _wanted: dict[Release, int] = field(default_factory=dict)
+    _trained: dict[Release, str] = field(default_factory=dict)
     _read: dict[str, set[str]] = field(default_factory=dict)
+    _told: Rule = field(default_factory=lambda: Rule(FORM))
 
     def read_manifests(self, trust: LogTrust) -> None:
         """Read the manifests, and who signed them."""
@@ -102,24 +109,43 @@ class ReleaseRules:
 
     def released(self, entry: ShownEntry) -> None:
         """Take up that the log released a model."""
-        release = _release(entry.told)
-        if release is not None and entry.told.get("verdict") == "ACTIVE":
-            self.active.add(release)
+        release = self._named(entry, "ACTIVE")
+        if release is None:
+            return
+        model = str(facts_of(entry.told)["model"])
+        if self.active.setdefault(release, model) != model or self._trained.get(release, model) != model:
+            self._told.fail(entry.item, "it releases another model than was trained or released under this number")
 
     def trained(self, entry: ShownEntry) -> None:
         """Check a release at the entry of its training."""
-        release = _release(entry.told)
+        release = self._named(entry, "TRAINED")
         read = self._read.pop(str(entry.told.get("study", "")), set())
-        if release is None or entry.told.get("verdict") != "TRAINED":
+        if release is None:
             return
+        if release in self._trained or release in self.active:
+            self._told.fail(entry.item, "another training, or a release, stands before it under this number")
+        self._trained.setdefault(release, str(facts_of(entry.told)["model"]))
         found = self.shown.get(release)
         if found is None:
             if self._is_wanted(entry):
                 self._wanted[release] = entry.index
         elif not found.trained and found.manifest is not None:
             found.trained = True
+            if not self._is_wanted(entry):
+                found.rules["signed"].fail(found.line.item, "its training is not of what this is evidence of")
             self._register(found, found.manifest, facts_of(entry.told), entry.item)
-            self._check_rows(found, found.manifest, read)
+            behind = max(int(entry.told["time"]) - self.clocks_differ, self.story.latest - 2 * self.clocks_differ)
+            self._check_rows(found, found.manifest, read, behind)
+
+    def _named(self, entry: ShownEntry, verdict: str) -> Release | None:
+        """Return the release that an entry of this verdict is about; one that names none, with its model, is wrong."""
+        if entry.told.get("verdict") != verdict:
+            return None
+        facts, study = facts_of(entry.told), str(entry.told.get("study", ""))
+        if not study or not is_count(facts.get("release")) or not is_hex(facts.get("model"), 64):
+            self._told.fail(entry.item, "it names no study, number and model")
+            return None
+        return study, int(facts["release"])
 
     def _is_wanted(self, entry: ShownEntry) -> bool:
         """Say whether the bundle's scope covers this training: then its manifest is to be here, once it is released."""
@@ -140,21 +166,29 @@ class ReleaseRules:
         }
         if any(facts.get(name) != value for name, value in told.items()):
             rule.fail(item, "the entry of its training names another model, manifest, block or number of rows")
+        if wrong := self._unregistered(manifest):
+            rule.fail(found.line.item, wrong)
         here = (chain.domain.chain_id, chain.domain.contract.hex())
         if (manifest.chain_id, manifest.registry) != here or not chain.has_block(
             manifest.block, manifest.block_hash, manifest.block_time
         ):
             rule.fail(found.line.item, "it is pinned to no block of this chain")
-        story = chain.models.get(manifest.model)
-        if story is None or story.manifest != manifest.hash().hex():
-            rule.fail(found.line.item, "model and manifest are not registered together on the chain")
-        elif not story.at(chain.seen):
-            rule.fail(found.line.item, "it was registered behind the auditor's view: make a newer view to confirm it")
         if chain.trust is None:
             rule.why_open = f"{NO_CHAIN}, so nobody confirms what is registered there"
         found.seen["registered"] = f"model and manifest stand on the chain, pinned to block {manifest.block:,}"
 
-    def _check_rows(self, found: ShownRelease, manifest: Manifest, read: set[str]) -> None:
+    def _unregistered(self, manifest: Manifest) -> str:
+        """Return why the auditor's view does not confirm a release; empty where it does, or there is none."""
+        if self.chain.trust is None:
+            return ""
+        seen = self.chain.trust.view.model(bytes.fromhex(manifest.model))
+        if seen == UNREGISTERED:
+            return "the auditor's view does not know its model: make a newer view, if it was registered since"
+        if seen.manifest != manifest.hash():
+            return "model and manifest are not registered together on the chain"
+        return ""
+
+    def _check_rows(self, found: ShownRelease, manifest: Manifest, read: set[str], trained: int) -> None:
         rule, frontier, before = found.rules["rows"], Frontier(), b""
         closed, hidden = 0, sum(consent not in self.known for consent in read)
         try:
@@ -167,6 +201,7 @@ class ReleaseRules:
                     closed += 1
                 else:
                     self._check_row(found, manifest, row, Opening.from_bytes(row.opening), item, read)
+                    self._check_end(found, row.consent or "", item, trained)
         except NotSoundError as error:
             rule.fail(error.item, str(error))
         if (frontier.size, frontier.root().hex()) != (manifest.rows, manifest.rows_root):
@@ -197,6 +232,15 @@ class ReleaseRules:
             rule.fail(item, f"consent {consent} was not in force at the pinned block, as far as the view confirms")
         read.discard(consent)
 
+    def _check_end(self, found: ShownRelease, consent: str, item: str, trained: int) -> None:
+        """A training looks again, before its model counts, at each consent: one that ended on the way is not used."""
+        known, story = self.known.get(consent), self.story
+        if known is None:
+            return
+        over = any(trained > story.ended.get(one, trained) for one in (consent, known.subject))
+        if over or trained >= known.expires or was_revoked(self.chain.standing(known.key), trained):
+            found.rules["consents"].fail(item, f"consent {consent} had ended before the training did")
+
     def findings(self) -> Iterator[Finding]:
         """Yield what came of each release, then name each that is missing; `releases` alone where lines are broken."""
         if self._form.failure is not None:
@@ -212,6 +256,8 @@ class ReleaseRules:
             if (study, release) in self.active:
                 missing = NotSoundError(f"entry {index}", "the manifest of this training is not in the bundle")
                 yield Finding.failed(f"release.{study}.{release}.signed", missing)
+        if self._told.failure is not None:
+            yield self._told.finding("")
 
 
 def _signed(line: ManifestLine, trust: LogTrust, rule: Rule) -> Manifest | None:
@@ -235,13 +281,5 @@ def _signed(line: ManifestLine, trust: LogTrust, rule: Rule) -> Manifest | None:
 def _payload(line: ManifestLine, trust: LogTrust) -> bytes | None:
     for key in trust.keys:
         with suppress(EnvelopeError):
-            return open_envelope(line.envelope, MANIFEST_TYPE, key, partial(verifies, key))
+            return open_own(line.envelope, MANIFEST_TYPE, key, partial(verifies, key))
     return None
-
-
-def _release(told: Mapping[str, Any]) -> Release | None:
-    release = facts_of(told).get("release")
-    return (str(told.get("study", "")), release) if type(release) is int and told["action"] in _OF_RELEASES else None
-
-
-_OF_RELEASES: Final = frozenset({Action.TRAIN, Action.RELEASE})

@@ -19,10 +19,13 @@ from consent.verifier.erasure_rules import ErasureRules
 from consent.verifier.findings import Finding, NotSoundError, number
 from consent.verifier.key_rules import KeyRules, key_history
 from consent.verifier.log_checks import SignedLog
+from consent.verifier.model_rules import ModelRules
+from consent.verifier.own_access_rules import OwnAccessRules
 from consent.verifier.policy import Policy
 from consent.verifier.prediction_rules import PredictionRules
 from consent.verifier.receipt_checks import ReceiptRules
 from consent.verifier.release_checks import ReleaseRules
+from consent.verifier.requests import Requests
 from consent.verifier.served_checks import ServedRules
 from consent.verifier.stop_rules import StopRules
 from consent.verifier.story import Story
@@ -34,7 +37,7 @@ def shown_entries(
     archive: Archive, contents: Contents, log: SignedLog, rules: ReceiptRules, brought: list[Receipt]
 ) -> Iterator[ShownEntry]:
     """Take the receipts to look for; return the entries, each shown to be in the log."""
-    rules.given(archive)
+    rules.given(archive, contents.kind)
     rules.want(brought)
     return entries(archive, contents, log.checkpoint)
 
@@ -47,9 +50,11 @@ class RuleBook:
     contents: Contents
     log: SignedLog
     story: Story
+    models: ModelRules
     keys: KeyRules
     consents: ConsentRules
     access: AccessRules
+    own: OwnAccessRules
     predictions: PredictionRules
     stops: StopRules
     erasures: ErasureRules
@@ -65,15 +70,18 @@ class RuleBook:
         known, rule = read_consents(archive, chain.domain)
         history, register = key_history(trust, chain.domain), Register(trust.origin, verifies)
         keys, consents = KeyRules(history, register, rules.clocks_differ), ConsentRules(known, rule, history)
+        models = ModelRules(chain.trust, rules)
         access = AccessRules(consents, chain, story, rules.clocks_differ)
-        releases = ReleaseRules(archive, contents, chain, known)
+        requests = Requests(keys, trust.origin, chain.domain)
+        releases = ReleaseRules(archive, contents, chain, known, story, rules.clocks_differ)
         return cls(
-            archive, contents, log, story, keys, consents, access,
-            predictions=PredictionRules(access, chain),
+            archive, contents, log, story, models, keys, consents, access,
+            own=OwnAccessRules(requests, story),
+            predictions=PredictionRules(access, chain, models.models),
             stops=StopRules(consents, chain, rules.stop_within),
-            erasures=ErasureRules(keys, trust.origin, chain.domain),
+            erasures=ErasureRules(requests),
             releases=releases,
-            served=ServedRules(chain),
+            served=ServedRules(contents, models),
             receipts=ReceiptRules(trust, rules, story, consents, chain),
         )  # fmt: skip
 
@@ -88,8 +96,14 @@ class RuleBook:
             return Finding.failed(ENTRIES, error)
         kind, count = self.contents.kind, number(self.count, "entry", "entries")
         rests = f"; that none about this {kind.value} is missing rests on the installation's word"
-        whole = ", and none of the period is missing" if kind is Kind.PERIOD else rests
-        return Finding(ENTRIES, holds=True, seen=f"{count}, each in the signed log{whole}")
+        if kind is Kind.PERIOD:
+            before = "; that none before it bears on it rests on the installation's word" if self._begins() else ""
+            rests = f", and none of the period is missing{before}"
+        return Finding(ENTRIES, holds=True, seen=f"{count}, each in the signed log{rests}")
+
+    def _begins(self) -> int:
+        """Return the index of the first entry of a period."""
+        return int(self.contents.scope["first"])
 
     def take(self, entry: ShownEntry) -> None:
         """Hold an entry against all that came before it, then take it up."""
@@ -97,6 +111,7 @@ class RuleBook:
         take = _TAKING.get(entry.told["action"])
         if take is not None:
             take(self, entry)
+        self.models.take(entry)
         self.story.take(entry)
         self.keys.take(entry)
         self.receipts.take(entry)
@@ -112,6 +127,11 @@ class RuleBook:
         elif operation == Operation.TRAIN:
             self.releases.read(entry)
 
+    def grant_entry(self, entry: ShownEntry) -> None:
+        """Check a grant."""
+        self.consents.take(entry)
+        self.consents.require_chain_later(entry, self.access.chain, self.access.clocks_differ)
+
     def stop_entry(self, entry: ShownEntry) -> None:
         """Check a stop."""
         self.consents.take(entry)
@@ -122,17 +142,13 @@ class RuleBook:
         if entry.told.get("verdict") == "PREDICTED":
             self.predictions.predicted(entry)
 
-    def release_entry(self, entry: ShownEntry) -> None:
-        """Take up that a model was released."""
-        self.releases.released(entry)
-        self.predictions.release(entry)
-        self.served.released(entry)
-
     def findings(self) -> Iterator[Finding]:
         """Yield what came of the rules, in their order."""
+        yield self.models.finding()
         yield self.consents.finding(frozenset(self.story.deleted))
         yield self.keys.finding()
         yield from self.access.findings()
+        yield self.own.finding()
         yield self.predictions.finding()
         yield self.stops.finding()
         yield self.erasures.finding()
@@ -143,10 +159,11 @@ class RuleBook:
 
 _TAKING: Final[dict[str, Callable[[RuleBook, ShownEntry], None]]] = {
     Action.READ: RuleBook.read_entry,
-    Action.GRANT: lambda book, entry: book.consents.take(entry),
+    Action.GRANT: RuleBook.grant_entry,
     Action.STOP: RuleBook.stop_entry,
     Action.PREDICT: RuleBook.predict_entry,
+    Action.ACCESS: lambda book, entry: book.own.take(entry),
     Action.ERASE: lambda book, entry: book.erasures.take(entry),
     Action.TRAIN: lambda book, entry: book.releases.trained(entry),
-    Action.RELEASE: RuleBook.release_entry,
+    Action.RELEASE: lambda book, entry: book.releases.released(entry),
 }

@@ -12,25 +12,29 @@ from pathlib import Path
 from typing import Final
 
 from consent.domain import bundle
-from consent.domain.bundle import Contents, InvalidBundleError, Kind
+from consent.domain.bundle import Contents, InvalidBundleError, Kind, is_hex
+from consent.domain.note import SIGNATURE_BYTES
 from consent.domain.receipt import Receipt
+from consent.signatures import verifies
 from consent.verifier import chain_checks, log_checks
 from consent.verifier.archive import MOST_BYTES, Archive, opened
 from consent.verifier.chain_checks import told_chain
 from consent.verifier.consent_checks import SIGNED
 from consent.verifier.findings import Finding, NotSoundError, number
 from consent.verifier.log_checks import SignedLog, signed_log
-from consent.verifier.policy import Policy
+from consent.verifier.model_rules import NAME as MODELS
+from consent.verifier.policy import LogTrust, Policy
 from consent.verifier.receipt_checks import ReceiptRules
 from consent.verifier.rule_book import ENTRIES, RuleBook, shown_entries
 from consent.verifier.story import Story
 
 FORM: Final = "bundle.form"
+SIGNED_BY: Final = "bundle.signed"
 FILES: Final = "bundle.files"
 CHECKPOINT: Final = "log.checkpoint"
 _ORDER: Final = (
-    bundle.CONTENTS, bundle.CHECKPOINT, bundle.CERTIFICATE, bundle.CONSISTENCY, bundle.CHAIN, bundle.EVENTS,
-    bundle.MODELS, bundle.CONSENTS, bundle.ENTRIES, bundle.MANIFESTS, "rows/", bundle.RECEIPTS, bundle.SERVED,
+    bundle.CONTENTS, bundle.SIGNATURE, bundle.CHECKPOINT, bundle.CERTIFICATE, bundle.CONSISTENCY, bundle.CHAIN,
+    bundle.EVENTS, bundle.CONSENTS, bundle.ENTRIES, bundle.MANIFESTS, "rows/", bundle.RECEIPTS, bundle.SERVED,
 )  # fmt: skip
 
 
@@ -44,6 +48,8 @@ def verify(path: Path, policy: Policy, receipts: Iterable[Receipt] = ()) -> Iter
         with opened(path) as archive:
             contents = _contents(archive)
             yield Finding(FORM, holds=True, seen=_scope(contents))
+            name = SIGNED_BY
+            yield _signed(archive, contents, policy.log)
             name = FILES
             yield _files(archive, contents)
             name = CHECKPOINT
@@ -62,7 +68,8 @@ def _contents(archive: Archive) -> Contents:
         contents = Contents.from_bytes(archive.read(bundle.CONTENTS))
     except InvalidBundleError as error:
         raise NotSoundError(bundle.CONTENTS, str(error)) from error
-    sizes = {name: member.size for name, member in archive.members.items() if name != bundle.CONTENTS}
+    unlisted = {bundle.CONTENTS, bundle.SIGNATURE}
+    sizes = {name: member.size for name, member in archive.members.items() if name not in unlisted}
     for name in [*contents.files, *sizes]:
         if sizes.get(name) != (contents.files[name].bytes if name in contents.files else None):
             raise NotSoundError(name, "archive and table of contents do not have the same files of the same lengths")
@@ -81,6 +88,21 @@ def _scope(contents: Contents) -> str:
     if contents.kind is Kind.PERIOD:
         return f"evidence of all entries from {scope['first']:,} up to but not including {scope['last']:,}"
     return f"evidence of the {contents.kind.value} {next(iter(scope.values()))}"
+
+
+def _signed(archive: Archive, contents: Contents, trust: LogTrust) -> Finding:
+    """Check that one of the log's keys signed the table of contents, and with it the hash of every file."""
+    item = bundle.SIGNATURE
+    if item not in archive.members:
+        raise NotSoundError(item, "the table of contents is not signed: get the bundle again")
+    written = archive.read(item)
+    text = written[:-1].decode("ascii", errors="replace")
+    if written[-1:] != b"\n" or not is_hex(text, 2 * SIGNATURE_BYTES):
+        raise NotSoundError(item, "a signature is 128 hex digits and a line feed")
+    message, signature = contents.signed_bytes(), bytes.fromhex(text)
+    if not any(verifies(key, message, signature) for key in trust.keys):
+        raise NotSoundError(item, "none of the log's keys signed this table of contents")
+    return Finding(SIGNED_BY, holds=True, seen="the log key signed the table of contents")
 
 
 def _files(archive: Archive, contents: Contents) -> Finding:
@@ -126,8 +148,7 @@ def _of_rules(
     except NotSoundError as error:
         yield Finding.failed(chain_checks.IDENTITY, error)
         return
-    read = [chain_checks.identity(chain), chain_checks.read_events(archive, chain)]
-    read += [chain_checks.history(chain), chain_checks.read_models(archive, chain)]
+    read = [chain_checks.identity(chain), chain_checks.read_events(archive, chain), chain_checks.history(chain)]
     book = RuleBook.of(archive, contents, log, policy, chain)
     shown = book.read(brought)
     yield shown
@@ -145,6 +166,6 @@ def _resting(name: str, broken: str) -> Finding:
 
 
 _RULES: Final = (
-    SIGNED, "keys.history", "access.consented", "access.expired", "access.stopped", "access.blocked", "predictions",
-    "stops.published", "erasures", "releases", "models.served", "receipts",
+    MODELS, SIGNED, "keys.history", "access.consented", "access.expired", "access.stopped", "access.blocked",
+    "access.own", "predictions", "stops.published", "erasures", "releases", "models.served", "receipts",
 )  # fmt: skip

@@ -50,7 +50,11 @@ class StopRules:
     def finding(self) -> Finding:
         """Return what came of it."""
         rule = Rule(NAME)
-        late = [(index, consent) for consent, index in self._missing.items() if consent not in self.consents.undone]
+        late = [
+            (index, consent)
+            for consent, index in self._missing.items()
+            if not self.consents.never_came(consent, self.chain)
+        ]
         if late:
             index, consent = min(late)
             rule.fail(f"entry {index}", f"consent {consent} is not revoked on the chain within {self.within:,} s")

@@ -23,6 +23,8 @@ class Story:
         deleted: people whose key was deleted.
         erased: people whose erasure is final.
         counted: people who allow being counted.
+        ended: when each consent was stopped first, and each person blocked, Unix seconds.
+        latest: the latest date of an entry, Unix seconds.
     """
 
     studies: StudyActs = field(default_factory=StudyActs)
@@ -31,19 +33,24 @@ class Story:
     deleted: set[str] = field(default_factory=set)
     erased: set[str] = field(default_factory=set)
     counted: set[str] = field(default_factory=set)
+    ended: dict[str, int] = field(default_factory=dict)
+    latest: int = 0
 
     def take(self, entry: ShownEntry) -> None:
         """Take up what an entry says."""
         told = entry.told
+        self.latest = max(self.latest, told["time"])
         action, verdict, subject = told["action"], told.get("verdict"), str(told.get("subject", ""))
         if action == Action.APPROVE:
             self.studies.take(entry.index, told)
         elif action == Action.STOP and verdict == "STOPPED":
             self.stopped.setdefault(str(told.get("consent", "")), entry.index)
+            self.ended.setdefault(str(told.get("consent", "")), told["time"])
         elif action == Action.PREFER and verdict in {COUNTED, NOT_COUNTED}:
             (self.counted.add if verdict == COUNTED else self.counted.discard)(subject)
         elif action == Action.ERASE and verdict == "BLOCKED":
             self.blocked.setdefault(subject, entry.index)
+            self.ended.setdefault(subject, told["time"])
         elif action == Action.ERASE and verdict == "KEY_DELETED":
             self.deleted.add(subject)
         elif action == Action.ERASE and verdict == "FINAL":

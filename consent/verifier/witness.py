@@ -10,8 +10,8 @@ The file, which only its owner may read:
      "salt": "<32 hex>" or "", "seed": "<64 hex>", or sealed "<120 hex>", "signed": {"size": 41918, "root": "<64 hex>"}}
 
 A signer signs no two checkpoints of which one does not continue the other. So what it is about to sign is on disk
-before it signs: whoever dies between the two signs the same again. A copy of the file put back from before, or a
-second machine with the same seed, would undo that.
+before it signs: whoever dies between the two signs the same again. The file has one name, to which links lead. A copy
+of the file put back from before, or a second machine with the same seed, would undo that.
 """
 
 import fcntl
@@ -36,7 +36,7 @@ from consent.domain.note import is_key_name
 from consent.signatures import verifies
 from consent.verifier.certificate import AnchorContract, Signer
 from consent.verifier.cosignature import Cosignature
-from consent.verifier.fields import Fields, parsed_json, read_file
+from consent.verifier.fields import LARGEST_WHOLE, Fields, parsed_json, read_file
 from consent.verifier.policy import LogTrust
 
 LARGEST_STATE: Final = 64 * 1024
@@ -52,7 +52,6 @@ _SEED: Final = b"consentry/witness-seed/v1"
 _FIELDS: Final = {"version", "name", "group", "origin", "log_key", "salt", "seed", "signed"}
 _LONGEST_NAME: Final = 100
 _KEY_BYTES: Final = 32
-_SAFE: Final = 2**53 - 1
 
 Proofs = Mapping[tuple[int, int], list[bytes]]
 """Consistency proofs (RFC 6962, 2.1.2) by the old and the new size."""
@@ -109,7 +108,7 @@ class Witness:
     def open(cls, path: Path) -> Self:
         """Read a signer's file; raise `WitnessError` when it is none."""
         content = read_file(path, "the signer's file", WitnessError, LARGEST_STATE)
-        return cls.from_json(path, parsed_json(content, "the signer's file", WitnessError))
+        return cls.from_json(_only(path), parsed_json(content, "the signer's file", WitnessError))
 
     @classmethod
     def from_json(cls, path: Path, value: object) -> Self:
@@ -127,7 +126,7 @@ class Witness:
             log=LogTrust(origin, (fields.hex("log_key", _KEY_BYTES),)),
             salt=salt,
             seed=fields.hex("seed", _SEALED_BYTES if salt else SEED_BYTES),
-            size=signed.whole("size", most=_SAFE),
+            size=signed.whole("size", most=LARGEST_WHOLE),
             root=signed.hex("root", HASH_BYTES),
         )
 
@@ -188,8 +187,21 @@ class Witness:
 
     def _signer(self, passphrase: bytes) -> Signer:
         if bool(passphrase) != bool(self.salt):
-            raise WitnessError("a passphrase belongs to this signer's file exactly where it was made with one")
+            told = "is sealed: name its passphrase's file" if self.salt else "was made without a passphrase: name none"
+            raise WitnessError(f"this signer's file {told}")
         return Signer.from_seed(_opened(self.seed, passphrase, self.salt) if passphrase else self.seed)
+
+
+def _only(path: Path) -> Path:
+    """Return the one name of a signer's file, behind links: written under another, what it signed would fork."""
+    try:
+        found = path.resolve(strict=True)
+        several = found.stat().st_nlink > 1
+    except (OSError, RuntimeError) as error:
+        raise WitnessError("the signer's file cannot be read: name a file that is there") from error
+    if several:
+        raise WitnessError("the signer's file has several names: keep one, or what was signed is found under another")
+    return found
 
 
 def read_proofs(content: bytes) -> dict[tuple[int, int], list[bytes]]:
@@ -198,7 +210,7 @@ def read_proofs(content: bytes) -> dict[tuple[int, int], list[bytes]]:
     for line in content.splitlines():
         value = parsed_json(line, "a line of the consistency proofs", WitnessError)
         fields = Fields.of(value, "a consistency proof", WitnessError, {"old", "new", "proof"})
-        sizes = fields.whole("old", most=_SAFE), fields.whole("new", most=_SAFE)
+        sizes = fields.whole("old", most=LARGEST_WHOLE), fields.whole("new", most=LARGEST_WHOLE)
         proofs[sizes] = fields.hexes("proof", HASH_BYTES)
     return proofs
 

@@ -20,7 +20,7 @@ from consent.domain.merkle import ConsistencyError
 from consent.domain.note import NoteError
 from consent.domain.typed_data import Address
 from consent.verifier.certificate import AnchorContract
-from consent.verifier.fields import LARGEST_FILE, read_file
+from consent.verifier.fields import LARGEST_FILE, LARGEST_WHOLE, read_file
 from consent.verifier.policy import LARGEST_NOTE, LogTrust
 from consent.verifier.witness import Witness, WitnessError, WitnessRefusesError, read_proofs
 
@@ -63,8 +63,8 @@ def log_of(origin: str, key: str) -> LogTrust:
 
 def contract_of(text: str) -> AnchorContract:
     """Read `CHAIN:ADDRESS`, the id of the chain and the anchor's 40 hex digits."""
-    parts = re.fullmatch(r"([0-9]{1,15}):(?:0x)?([0-9a-f]{40})", text)
-    if parts is None:
+    parts = re.fullmatch(r"([0-9]{1,16}):(?:0x)?([0-9a-f]{40})", text)
+    if parts is None or int(parts[1]) > LARGEST_WHOLE:
         raise WitnessUsageError("an anchor is CHAIN:ADDRESS, a number and 40 lower-case hex digits")
     return AnchorContract(int(parts[1]), Address(bytes.fromhex(parts[2])))
 

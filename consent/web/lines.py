@@ -28,6 +28,7 @@ _WHAT: Final = {
     LineKind.REFUSED: _l("Someone asked, and got nothing"),
     LineKind.PREDICTED: _l("Your risk was worked out"),
     LineKind.LOOKED: _l("You looked at your records"),
+    LineKind.AUDITED: _l("Someone checked what you had allowed"),
     LineKind.IMPORTED: _l("New records came in"),
     LineKind.ENROLLED: _l("Something about your sign-in changed"),
     LineKind.GRANTED: _l("You allowed a study"),
@@ -68,7 +69,7 @@ USES: Final = {
     Operation.PREDICT: _l("Work out your own risk"),
     Operation.EXPORT: _l("Get a copy"),
 }
-_ACTORS: Final = {"patient": _l("You"), "operator": _l("The hospital")}
+_ACTORS: Final = {"patient": _l("You"), "operator": _l("The hospital"), "auditor": _l("An auditor")}
 _TONES: Final = {
     LineKind.OPENED: ("on", _l("Used")),
     LineKind.PREDICTED: ("on", _l("Used")),

@@ -124,7 +124,8 @@ class LedgerRoom(Installation):
         A turn waits, an hour at most, for the last letter to somebody whose key was deleted: its address dies with it.
         What could not be destroyed of an earlier epoch is destroyed now, or raises `EpochNotDestroyedError` again.
         """
-        steps = self.erasures.step(self.anchored) + self.key_turning.step() + self.expiring.step()
+        steps = int(self.epochs.note_unlogged())
+        steps += self.erasures.step(self.anchored) + self.key_turning.step() + self.expiring.step()
         if self.epochs.due() and not self.noticing.keeps_epoch(self.erasures.clock()):
             self.epochs.turn()
         elif not self.epochs.settle():

@@ -104,7 +104,7 @@ class Hospital:
 @contextmanager
 def served(house: House, **settings: str) -> Iterator[Hospital]:
     """Serve a house's portal, in processes of its own."""
-    port = _free_port()
+    port = free_port()
     home = house.open.places.home
     passphrase = home / "test-passphrase"
     passphrase.write_bytes(PASSPHRASE)
@@ -129,7 +129,7 @@ def served(house: House, **settings: str) -> Iterator[Hospital]:
         sys.stderr.write(output.read_text())
 
 
-def _free_port() -> int:
+def free_port() -> int:
     """Return a port that is free, from those that no other program's connection takes by itself meanwhile."""
     while True:
         port = random.randrange(15_000, 30_000)

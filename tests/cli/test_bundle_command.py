@@ -93,7 +93,8 @@ REFUSED_ASKINGS: dict[str, tuple[tuple[str, ...], int, str]] = {
     "no study": (("--study", "hearts"), NOT_FOUND, "no such study"),
     "no model": (("--model", "00" * 32), NOT_FOUND, "no training of this model"),
     "no checkpoint": (("--everything", "--at", "3"), REFUSED, "no checkpoint of this size"),
-    "a log that is longer": (("--everything", "--since", "100000"), REFUSED, "behind the log"),
+    "a log that is longer": (("--everything", "--since", "100000"), REFUSED, "more entries than are signed"),
+    "two checkpoints": (("--everything", "--newest", "--at", "3"), USAGE, "name one of --at and --newest"),
 }
 
 

@@ -93,27 +93,10 @@ def signed(template: Template, tmp_path_factory: pytest.TempPathFactory) -> Sign
 
 def test_nothing_is_kept_of_what_is_no_quorum_or_not_of_these_signers(signed: Signed) -> None:
     north, ward = signed.files.values()
-    other = json.loads(ward.read_text())["signature"]
-    cases = {
-        "too few": ((north,), NOT_VERIFIED, "too few signers of a group"),
-        "the same twice": ((north, north), NOT_VERIFIED, "twice"),
-        "another's signature": ((signed.altered("north", signature=other), ward), NOT_VERIFIED, "cosignature 1"),
-    }
-    for files, code, told in cases.values():
-        refused(signed.certify(*files), code, told)
-    for changed in (
-        {"name": "stranger"},
-        {"key": json.loads(north.read_text())["key"]},
-        {"size": 10**6},
-        {"root": "00" * 32},
-        {"chain_id": 1},
-        {"anchor": "08" * 20},
-        {"origin": "consentry/another"},
-        {"origin": "a b"},
-        {"more": 1},
-        {"version": 2},
-    ):
-        refused(signed.certify(north, signed.altered("ward patients", **changed)), NOT_VERIFIED, "consentry: ")
+    spoilt = signed.altered("north", signature=json.loads(ward.read_text())["signature"])
+    refused(signed.certify(north), NOT_VERIFIED, "too few signers of a group")
+    refused(signed.certify(spoilt, ward), NOT_VERIFIED, "cosignature 1 does not hold")
+    refused(signed.certify(signed.altered("north", origin="consentry/another")), REFUSED, "another log")
     refused(signed.certify(signed.policy), NOT_VERIFIED, "no JSON")
     assert signed.kept() == ([], [])
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import migrations
-from consent.adapters.sql import open_records
+from consent.adapters.sql import SqlStore, open_records
 from consent.cli.app import LOCAL, PARTS, app, local_app, name_of
 from consent.cli.errors import BROKEN, NOT_FOUND, REFUSED, SIGN_IN, USAGE
 from consent.wiring import opened
@@ -273,6 +273,11 @@ def test_an_older_installation_says_that_it_wants_an_upgrade_and_serves_nobody(o
 
 def test_an_upgrade_carries_over_records_identifiers_consents_and_stops(older: Desk) -> None:
     assert older.done("upgrade").stdout == "Up to date. Now `consentry doctor`, then start the programs."
+    engine = open_records(older.home / "records.sqlite")
+    with SqlStore(engine).reading() as unit:
+        assert unit.log.size() > 16
+        assert unit.log.has_subtrees(), "the tree of a log that stored none is there before anything opens it"
+    engine.dispose()
     with House.opened(older.home, older.template.wallets) as house:
         assert [house.open.records.subject_of(identifier_of(number)) for number in range(4)] == house.people
         house.anchor()

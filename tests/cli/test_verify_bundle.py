@@ -8,7 +8,6 @@ from typer.testing import CliRunner
 
 from consent.cli import app
 from consent.cli.errors import NOT_VERIFIED, REFUSED, USAGE
-from tests.verifier.plain import ANCHOR, CHAIN, MODELS, ORIGIN, REGISTRY
 from tests.verifier.workshop import Workshop, lines
 
 
@@ -21,15 +20,6 @@ def life() -> Workshop:
     return life
 
 
-def _policy(life: Workshop, folder: Path) -> Path:
-    (folder / "view.json").write_bytes(life.view().to_bytes())
-    key, path = life.log_key.public_key().public_bytes_raw().hex(), folder / "auditor.toml"
-    contracts = f'registry = "0x{REGISTRY.hex()}"\nmodels = "0x{MODELS.hex()}"\nanchor = "0x{ANCHOR.hex()}"\n'
-    log, chain = f'[log]\norigin = "{ORIGIN}"\nkeys = ["{key}"]\n', f"[chain]\nid = {CHAIN}\n{contracts}"
-    path.write_text(f'version = 1\n{log}{chain}view = "view.json"\n')
-    return path
-
-
 def _ran(*arguments: object) -> tuple[int, str, str]:
     ran = CliRunner().invoke(app, ["verify", *map(str, arguments)])
     return ran.exit_code, ran.stdout, ran.stderr
@@ -37,7 +27,8 @@ def _ran(*arguments: object) -> tuple[int, str, str]:
 
 def test_a_bundle_is_checked_against_the_policy(life: Workshop, tmp_path: Path) -> None:
     """With receipts, as text or JSON; what fails is named, with 6."""
-    bundle, policy, receipts = life.write(tmp_path / "bundle.zip"), _policy(life, tmp_path), tmp_path / "receipts.jsonl"
+    bundle, policy = life.write(tmp_path / "bundle.zip"), life.write_policy(tmp_path)
+    receipts = tmp_path / "receipts.jsonl"
     receipts.write_bytes(lines([receipt.to_json() for receipt in life.receipts]))
     code, told, _ = _ran(bundle, "--policy", policy, "--receipts", receipts)
     assert (code, told.splitlines()[-1][:36]) == (0, "All checks that could be made hold, ")
@@ -46,13 +37,13 @@ def test_a_bundle_is_checked_against_the_policy(life: Workshop, tmp_path: Path) 
     given = next(iter(life.consents))
     life.stop(given)
     index = life.read(given)
-    code, _, why = _ran(life.write(bundle), "--policy", _policy(life, tmp_path))
+    code, _, why = _ran(life.write(bundle), "--policy", life.write_policy(tmp_path))
     assert (code, f"consentry: access.stopped does not hold: entry {index}" in why) == (NOT_VERIFIED, True)
 
 
 def test_what_was_asked_wrongly_is_told(life: Workshop, tmp_path: Path) -> None:
     """A bundle needs a policy; what belongs to folders does not go with it, and the other way round."""
-    bundle, policy = life.write(tmp_path / "bundle.zip"), _policy(life, tmp_path)
+    bundle, policy = life.write(tmp_path / "bundle.zip"), life.write_policy(tmp_path)
     assert _ran(bundle)[0] == USAGE
     assert _ran(bundle, "--policy", policy, "--trusted", policy)[0] == USAGE
     assert _ran(tmp_path, "--policy", policy)[0] == USAGE

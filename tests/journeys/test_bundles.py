@@ -103,7 +103,7 @@ def test_the_bundle_of_a_receipt_is_verified(told: Template, tmp_path: Path) -> 
         with house.open.store.begin() as unit:
             house.open.log.checkpoint(unit)
         with house.open.store.reading() as unit:
-            file.write_bytes(receipt_bundle(unit, receipt, 1_800_000_000) or b"")
+            file.write_bytes(receipt_bundle(unit, receipt, 1_800_000_000, house.open.log.signer.sign) or b"")
         findings = {one.name: one.holds for one in verify(file, policy_of(house, tmp_path))}
     assert findings["receipts"] is findings["log.entries"] is findings["log.anchored"] is True
     assert False not in findings.values()

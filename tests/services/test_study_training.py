@@ -16,7 +16,7 @@ from consent import wiring
 from consent.adapters.sql.tables import openings
 from consent.domain.data_use import DataUse
 from consent.domain.errors import JobCancelledError, LedgerRejectedError
-from consent.domain.hashing import Json
+from consent.domain.hashing import Json, sha256
 from consent.domain.manifest import Manifest
 from consent.domain.study import Study, StudyRefusedError, protocol
 from consent.domain.terms import Category, SubjectId, Window
@@ -359,6 +359,19 @@ def test_a_registration_that_the_ledger_refuses_is_dropped_and_logged(house: Hou
     assert entry["verdict"] == "REJECTED_BY_LEDGER"
     with house.open.store.reading() as unit:
         assert unit.model_acts.everything() == []
+
+
+def test_a_model_is_served_once_the_log_says_that_it_was_released(house: House) -> None:
+    """Also one of which the ledger knows already, from before a backup that was restored."""
+    stored = house.open.training.train(STUDY.reference.id, DICTIONARY, PARAMETERS).stored
+    house.open.ledger.send(Registration(stored.model_hash, sha256(stored.manifest)))
+    house.follow()
+    with pytest.raises(ModelRefusedError, match="the log does not say yet"):
+        load(house, stored.model)
+    house.publish()
+    [entry] = [entry for entry in house.log() if entry["action"] == "release"]
+    assert (entry["verdict"], entry["facts"]["model"]) == ("ACTIVE", stored.model_hash.hex())
+    load(house, stored.model)
 
 
 def test_a_stale_ledger_reads_nobody(house: House) -> None:

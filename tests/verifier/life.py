@@ -38,11 +38,11 @@ class Life:
     Attributes:
         entries: of the log, not yet placed.
         events: of the registry.
-        changes: of the model registry, as models.ndjson has them.
+        changes: of the model registry, in order.
         consents: by id, with those of people who were erased.
         releases: in the order of their trainings.
         receipts: that patients were given.
-        served: what is served of each study.
+        served: what is served of each study; what the log has in service, and is not here, is served no more.
         erased: people whose key was deleted.
         operators: by name.
     """
@@ -253,7 +253,7 @@ class Life:
         """Register a release on the chain, retire the one before it, and serve it."""
         study = made.manifest.study
         if study in self.served:
-            self.status(self.served[study], 3)
+            self.retire(self.served[study])
         self.status(made, 1, made.manifest.hash().hex())
         self.served[study] = made
         return self.log("operator", Action.RELEASE, "ACTIVE", study=study, facts=self.named(made))
@@ -270,9 +270,34 @@ class Life:
         self.served.pop(made.manifest.study, None)
         return self.log("operator", Action.RETIRE, "RETIRED", study=made.manifest.study, facts=self.named(made))
 
+    def suspend(self, made: Made) -> int:
+        """Suspend a release, until an operator looks at it."""
+        self.status(made, 2)
+        self.served.pop(made.manifest.study, None)
+        return self.log("operator", Action.RETIRE, "SUSPENDED", study=made.manifest.study, facts=self.named(made))
+
+    def review(self, made: Made, verdict: str) -> int:
+        """Decide on a release, `ACTIVATED` or `RETIRED`; the chain is told later."""
+        facts = self.named(made) | {"reason": "looked at"}
+        return self.log("operator", Action.REVIEW, verdict, study=made.manifest.study, facts=facts)
+
+    def activate(self, made: Made) -> int:
+        """Let a suspended release be served again."""
+        self.review(made, "ACTIVATED")
+        self.status(made, 1)
+        self.served[made.manifest.study] = made
+        return self.log("operator", Action.RELEASE, "ACTIVE", study=made.manifest.study, facts=self.named(made))
+
     def named(self, made: Made) -> dict[str, Json]:
         """Return what entries say of a release."""
         return {"release": made.manifest.release, "model": made.manifest.model}
+
+    def give_own(self, person: Person, **altered: Any) -> int:
+        """Give somebody all of their records, as they ask."""
+        request = SubjectRequest(RequestAction.ACCESS, person.subject, ORIGIN, self.now, secrets.token_hex(16))
+        facts: dict[str, Any] = {"requested": request.requested, "nonce": request.nonce}
+        facts["patient"] = person.wallet.sign(request.digest(self.domain)).hex()
+        return self.log("patient", Action.ACCESS, PERMIT, subject=person.subject, facts=facts | altered)
 
     def predict(self, consent: str, made: Made, *, read: bool = True, actor: str = "treating:ward-3") -> int:
         """Predict for somebody, after a reading."""

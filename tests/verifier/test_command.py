@@ -12,7 +12,7 @@ import pytest
 from consent.verifier import command, report
 from consent.verifier.findings import Finding
 from consent.verifier.run import verify
-from tests.verifier.plain import ANCHOR, CHAIN, MODELS, ORIGIN, REGISTRY
+from tests.verifier.plain import ORIGIN
 from tests.verifier.workshop import Workshop, lines, pack
 
 ROUNDS: Final = 300
@@ -32,26 +32,15 @@ def life() -> Workshop:
     return life
 
 
-def _policy(life: Workshop, folder: Path) -> Path:
-    """Write the auditor's files."""
-    (folder / "view.json").write_bytes(life.view().to_bytes())
-    key = life.log_key.public_key().public_bytes_raw().hex()
-    contracts = f'registry = "0x{REGISTRY.hex()}"\nmodels = "0x{MODELS.hex()}"\nanchor = "0x{ANCHOR.hex()}"\n'
-    path = folder / "auditor.toml"
-    log, chain = f'[log]\norigin = "{ORIGIN}"\nkeys = ["{key}"]\n', f"[chain]\nid = {CHAIN}\n{contracts}"
-    path.write_text(f'version = 1\n{log}{chain}view = "view.json"\n')
-    return path
-
-
 def test_a_bundle_that_holds_ends_with_0_and_a_sentence(
     life: Workshop, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Nothing on standard error; each check on a line of its own that fits."""
-    bundle, policy = life.write(tmp_path / "bundle.zip"), _policy(life, tmp_path)
+    bundle, policy = life.write(tmp_path / "bundle.zip"), life.write_policy(tmp_path)
     assert command.main([str(bundle), "--policy", str(policy)]) == command.HOLDS
     told = capsys.readouterr()
     assert told.err == ""
-    assert told.out.splitlines()[-1] == "All checks that could be made hold, 22 in all; 4 are open."
+    assert told.out.splitlines()[-1] == "All checks that could be made hold, 24 in all; 4 are open."
     assert max(map(len, told.out.splitlines())) <= report.WIDTH
     assert "  holds  access.consented            3 accesses, each with a consent that covers it" in told.out
 
@@ -63,7 +52,7 @@ def test_the_first_thing_that_fails_is_named_on_standard_error(
     given = next(iter(life.consents))
     life.stop(given)
     index = life.read(given)
-    bundle, policy = life.write(tmp_path / "bundle.zip"), _policy(life, tmp_path)
+    bundle, policy = life.write(tmp_path / "bundle.zip"), life.write_policy(tmp_path)
     assert command.main([str(bundle), "--policy", str(policy)]) == command.FAILS
     told = capsys.readouterr()
     assert (
@@ -75,7 +64,8 @@ def test_the_first_thing_that_fails_is_named_on_standard_error(
 
 def test_programs_get_json(life: Workshop, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """One object, with receipts that were brought looked for."""
-    bundle, policy, receipts = life.write(tmp_path / "bundle.zip"), _policy(life, tmp_path), tmp_path / "receipts.jsonl"
+    bundle, policy = life.write(tmp_path / "bundle.zip"), life.write_policy(tmp_path)
+    receipts = tmp_path / "receipts.jsonl"
     receipts.write_bytes(lines([receipt.to_json() for receipt in life.receipts]))
     assert command.main([str(bundle), "--policy", str(policy), "--receipts", str(receipts), "--json"]) == command.HOLDS
     told = json.loads(capsys.readouterr().out)
@@ -87,7 +77,7 @@ def test_programs_get_json(life: Workshop, tmp_path: Path, capsys: pytest.Captur
 
 def test_what_cannot_be_read_is_told_apart(life: Workshop, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A missing bundle, a policy that is none, receipts that are none, a file that is no bundle."""
-    bundle, policy = life.write(tmp_path / "bundle.zip"), _policy(life, tmp_path)
+    bundle, policy = life.write(tmp_path / "bundle.zip"), life.write_policy(tmp_path)
     junk = tmp_path / "junk"
     junk.write_bytes(b"\x1b[31m junk\n")
     missing = tmp_path / "missing.zip"
@@ -100,9 +90,16 @@ def test_what_cannot_be_read_is_told_apart(life: Workshop, tmp_path: Path, capsy
     assert "\x1b" not in "".join(capsys.readouterr())
 
 
+def test_witness_is_a_signers_half(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It needs the same few libraries, and so the same environment."""
+    told = ["--name", "ward", "--group", "patients", "--origin", ORIGIN, "--log-key", "ab" * 32]
+    assert command.main(["witness", "init", str(tmp_path / "state"), *told]) == command.HOLDS
+    assert 'group = "patients"' in capsys.readouterr().out
+
+
 def test_a_terminal_that_knows_few_letters_gets_question_marks(life: Workshop, tmp_path: Path) -> None:
     """Not a traceback."""
-    bundle, policy = life.write(tmp_path / "bundle.zip"), _policy(life, tmp_path)
+    bundle, policy = life.write(tmp_path / "bundle.zip"), life.write_policy(tmp_path)
     policy.write_text(policy.read_text().replace(ORIGIN, "consentry/wörkshop"))
     ran = subprocess.run(
         [sys.executable, "-m", "consent.verifier", bundle, "--policy", policy],

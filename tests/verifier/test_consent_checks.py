@@ -1,6 +1,7 @@
 """What was signed is what the terms say, by the person's own key, and what the log means."""
 
 import json
+import secrets
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from consent.domain.entry import PERMIT, Action
 from consent.domain.grant import certificate_digest
 from consent.domain.signed_consent import SignedConsent
 from consent.domain.subject_request import RequestAction, SubjectRequest
@@ -146,10 +148,9 @@ def _altered(life: Workshop, path: Path, alter: Callable[[list[Any]], object]) -
         lambda found: found.append(found[-1]),
         lambda found: found.pop(),
         lambda found: found[0].update(revocation="00" * 64),
-        lambda found: found[0].update(revocation="00"),
         lambda found: found[0].update(consent="x"),
         lambda found: found[0].update(more=1),
-        lambda found: found[0].pop("revocation"),
+        lambda found: found[0].pop("signed"),
         lambda found: found[0]["signed"].update(more=1),
         lambda found: found[0]["signed"].update(signature="zz"),
         lambda found: found[0]["signed"].update(signature="00"),
@@ -290,3 +291,40 @@ def test_an_erasure_is_final_on_its_day_and_not_before(life: Workshop, tmp_path:
     turned = life.entries[index - 1]
     life.entries[index - 1] = replace(turned, facts={"final_at": life.entries[index].time + 1})
     assert _wrong(life, tmp_path) == ("erasures", f"entry {index}")
+
+
+# somebody's own records
+
+
+def test_records_are_given_out_to_who_signed_for_them(life: Workshop, tmp_path: Path) -> None:
+    """By themselves, or by two operators; looking while signed in needs no signature."""
+    life.operator("one")
+    life.operator("two")
+    ada = life.enrol()
+    life.give_own(ada)
+    request = SubjectRequest(RequestAction.ACCESS, ada.subject, ORIGIN, life.now, secrets.token_hex(16))
+    approvals = [[name, key.sign(request.signed_bytes()).hex()] for name, key in life.operators.items()]
+    facts = {"requested": request.requested, "nonce": request.nonce, "approvals": approvals}
+    life.log("operator", Action.ACCESS, PERMIT, subject=ada.subject, facts=facts)
+    life.log("patient", Action.ACCESS, PERMIT, subject=ada.subject, operation="view")
+    life.log("auditor:one", Action.ACCESS, PERMIT, subject=ada.subject, operation="audit")
+    assert _wrong(life, tmp_path) == ("", "")
+
+
+def test_records_that_nobody_signed_for_are_named(life: Workshop, tmp_path: Path) -> None:
+    """Without a signature, with one of another time or request, with one twice, after asking to be erased."""
+    ada, bob = life.enrol(), life.enrol()
+    for altered in ({"patient": "00" * 64}, {"nonce": "00" * 16}, {"requested": 1}, {"patient": 7}, {"approvals": 1}):
+        index = life.give_own(ada, **altered)
+        if "approvals" not in altered:
+            assert _wrong(life, tmp_path) == ("access.own", f"entry {index}")
+            del life.entries[index]
+    index = life.log("operator", Action.ACCESS, PERMIT, subject=ada.subject)
+    assert _wrong(life, tmp_path) == ("access.own", f"entry {index}")
+    del life.entries[index]
+    life.entries.append(life.entries[-1])
+    assert _wrong(life, tmp_path) == ("access.own", f"entry {index}")
+    del life.entries[-1]
+    life.erase(bob, until="BLOCKED")
+    index = life.log("patient", Action.ACCESS, PERMIT, subject=bob.subject, operation="view")
+    assert _wrong(life, tmp_path) == ("access.own", f"entry {index}")

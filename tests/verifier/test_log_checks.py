@@ -85,10 +85,12 @@ def test_a_checkpoint_of_another_key_or_origin_is_refused(life: Workshop, tmp_pa
     """Nothing else is looked at then."""
     stranger = Ed25519PrivateKey.generate().public_key().public_bytes_raw()
     path, policy = life.write(tmp_path / "bundle.zip"), life.policy()
-    for trust in (replace(policy.log, keys=(stranger,)), replace(policy.log, origin="consentry/other")):
-        found = told(path, replace(policy, log=trust))
-        assert list(found) == ["bundle.form", "bundle.files", "log.checkpoint"]
-        assert found["log.checkpoint"].holds is False
+    found = told(path, replace(policy, log=replace(policy.log, keys=(stranger,))))
+    assert list(found) == ["bundle.form", "bundle.signed"]
+    assert found["bundle.signed"].holds is False
+    found = told(path, replace(policy, log=replace(policy.log, origin="consentry/other")))
+    assert list(found) == ["bundle.form", "bundle.signed", "bundle.files", "log.checkpoint"]
+    assert found["log.checkpoint"].holds is False
     both = replace(policy.log, keys=(stranger, *policy.log.keys))
     assert failure(path, replace(policy, log=both)) == ("", "", "")
 
@@ -121,6 +123,7 @@ def test_a_size_that_is_not_the_checkpoints_is_refused(life: Workshop, tmp_path:
     value = json.loads(contents["bundle.json"])
     for altered in ({"size": value["size"] + 1}, {"origin": "consentry/other"}):
         contents["bundle.json"] = canonical_json(value | altered)
+        contents["bundle.sig"] = life.signature(contents["bundle.json"])
         assert failure(pack(tmp_path / "bundle.zip", contents), life.policy())[0] == "log.checkpoint"
 
 
@@ -202,8 +205,21 @@ def test_a_checkpoint_of_before_the_first_entry_is_continued_by_every_log(life: 
     assert failure(path, replace(policy, chain=replace(policy.chain, view=seen)))[0] == "log.anchored"
 
 
-def _kept(policy: Policy, note: str) -> Policy:
-    return replace(policy, log=replace(policy.log, checkpoints=(note,)))
+def _kept(policy: Policy, *notes: str) -> Policy:
+    return replace(policy, log=replace(policy.log, checkpoints=notes))
+
+
+def test_all_sizes_that_a_bundle_leaves_out_are_named_at_once_and_a_fork_before_them(
+    life: Workshop, tmp_path: Path
+) -> None:
+    """An auditor asks for another bundle once; what shows that the log was rewritten is no matter of asking."""
+    path, policy = life.write(tmp_path / "bundle.zip"), life.policy()
+    notes = [life.note(size, root_of(size, life.tree().subtrees)) for size in (2, 1, len(life.entries))]
+    _, item, why = failure(path, _kept(policy, *notes))
+    assert item == "kept checkpoint 1, of 2 entries"
+    assert why.endswith("have it made with --since 1 --since 2")
+    forked = life.note(len(life.entries), bytes(32))
+    assert failure(path, _kept(policy, *notes, forked))[1] == f"kept checkpoint 4, of {len(life.entries)} entries"
 
 
 def test_a_kept_note_that_the_log_never_signed_is_named(life: Workshop, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from consent.domain.hashing import Json
 from consent.domain.manifest import rows_root
 from consent.domain.terms import Operation
 from tests.verifier.asking import failure, told
-from tests.verifier.plain import DAY, Made, Row
+from tests.verifier.plain import DAY, HOUR, Made, Row
 from tests.verifier.workshop import Workshop, lines, pack
 
 RELEASE = "release.heart.1"
@@ -100,15 +100,21 @@ def test_the_entry_of_the_training_names_the_same_release(
     """Model, manifest, rows and block."""
     index = life.releases[0].trained
     life.entries[index] = replace(life.entries[index], facts=dict(life.entries[index].facts) | altered)
-    assert _wrong(life, tmp_path) == (f"{RELEASE}.registered", f"entry {index}")
+    assert _of_registration(life, tmp_path) == (False, f"entry {index}")
+
+
+def _of_registration(life: Workshop, path: Path) -> tuple[bool | None, str]:
+    """Return what is found of the first release's registration; what `chain.models` says of it comes before."""
+    found = told(life.write(path / "bundle.zip"), life.policy())[f"{RELEASE}.registered"]
+    return found.holds, found.item
 
 
 def test_a_release_that_is_not_registered_as_it_is_is_named(life: Workshop, tmp_path: Path) -> None:
     """With another manifest on the chain, or nothing there."""
     life.changes[0]["manifest"] = "00" * 32
-    assert _wrong(life, tmp_path)[0] == f"{RELEASE}.registered"
+    assert _of_registration(life, tmp_path) == (False, "release heart/1")
     life.changes.clear()
-    assert _wrong(life, tmp_path)[0] == f"{RELEASE}.registered"
+    assert _of_registration(life, tmp_path) == (False, "release heart/1")
 
 
 def test_a_release_that_was_registered_behind_the_view_is_not_confirmed(life: Workshop, tmp_path: Path) -> None:
@@ -267,6 +273,30 @@ def test_a_manifest_that_is_left_out_is_missed(life: Workshop, tmp_path: Path) -
     assert not [name for name in found if name.startswith("release.heart.2")]
 
 
+def test_a_manifest_of_another_scope_is_named(life: Workshop, tmp_path: Path) -> None:
+    """A bundle holds what it is evidence of, and no more."""
+    given = life.consents[next(iter(life.consents))]
+    files = life.files("patient", subject=given.person.subject)
+    more = {name: content for name, content in life.files().items() if name.startswith(("manifests", "rows/"))}
+    ordered = {name: (files | more)[name] for name in life.files()}
+    path = pack(tmp_path / "bundle.zip", life.contents(ordered, "patient", subject=given.person.subject))
+    assert failure(path, life.policy())[:2] == (f"{RELEASE}.signed", "release heart/1")
+
+
+def test_an_envelope_is_spelled_as_the_log_key_writes_it(life: Workshop, tmp_path: Path) -> None:
+    """One signature, which names its key; whatever else DSSE would let through cannot be checked."""
+    made = life.releases[0]
+    whole = json.loads(made.envelope)
+    [signature] = whole["signatures"]
+    for signatures in (
+        [signature, signature],
+        [{"sig": signature["sig"]}],
+        [signature | {"keyid": "00" * 32}, signature],
+    ):
+        made.envelope = json.dumps(whole | {"signatures": signatures}).encode()
+        assert _wrong(life, tmp_path) == (f"{RELEASE}.signed", "release heart/1")
+
+
 def test_rows_and_manifests_belong_together(life: Workshop, tmp_path: Path) -> None:
     """One file of rows for each, in order."""
     files = life.files()
@@ -287,7 +317,7 @@ def test_a_release_whose_training_is_not_in_the_log_is_named(life: Workshop, tmp
     trained = life.releases[0].trained
     kept = life.entries[trained]
     life.entries[trained] = replace(kept, verdict="STARTED")
-    assert _wrong(life, tmp_path)[0] == f"{RELEASE}.registered"
+    assert _of_registration(life, tmp_path) == (False, "release heart/1")
     life.entries[trained] = kept
     released = next(index for index, entry in enumerate(life.entries) if entry.action is Action.RELEASE)
     life.entries[released] = replace(life.entries[released], verdict="REJECTED_BY_LEDGER")
@@ -309,6 +339,7 @@ def test_a_release_whose_training_is_not_in_the_log_is_named(life: Workshop, tmp
         lambda found: found[0].update(release=-1),
         lambda found: found[0].pop("model"),
         lambda found: found.insert(0, {}),
+        lambda found: found.clear(),
     ],
 )
 def test_other_bytes_than_the_registered_ones_in_service_are_named(
@@ -330,9 +361,80 @@ def test_an_older_or_retired_release_in_service_is_named(life: Workshop, tmp_pat
     assert _wrong(life, tmp_path) == ("models.served", "the model served for heart")
 
 
+def test_what_the_log_withdrew_is_not_said_to_be_served(life: Workshop, tmp_path: Path) -> None:
+    """Decided or done; and of what is active again it is said."""
+    made = life.releases[0]
+    life.suspend(made)
+    assert _wrong(life, tmp_path) == ("", "")
+    line = {"study": "heart", "release": 1, "model": made.manifest.model}
+    assert _altered(life, tmp_path, "served.ndjson", lambda found: found.append(line))[0] == "models.served"
+    life.activate(made)
+    assert _wrong(life, tmp_path) == ("", "")
+    assert _altered(life, tmp_path, "served.ndjson", lambda found: found.clear())[0] == "models.served"
+    life.review(made, "RETIRED")
+    assert life.files()["served.ndjson"] == b""
+    assert _wrong(life, tmp_path) == ("", "")
+
+
+def test_a_bundle_says_what_is_served_of_its_scope(life: Workshop, tmp_path: Path) -> None:
+    """All studies where it is of a person or a period; one where it is of a study or a model."""
+    life.approve("lung")
+    ada = life.enrol()
+    made = life.train("lung", [life.grant(ada, "lung")])
+    for kind, scope, count in (
+        ("period", {}, 2),
+        ("patient", {"subject": ada.subject}, 2),
+        ("study", {"study": "lung"}, 1),
+        ("model", {"model": made.manifest.model}, 1),
+    ):
+        files = life.files(kind, **scope)
+        served = files["served.ndjson"].splitlines(keepends=True)
+        assert len(served) == count
+        assert failure(pack(tmp_path / "bundle.zip", life.contents(files, kind, **scope)), life.policy())[0] == ""
+        for altered in (served[1:], [*life.files()["served.ndjson"].splitlines(keepends=True)[: 3 - count], b""]):
+            files["served.ndjson"] = b"".join(altered)
+            path = pack(tmp_path / "bundle.zip", life.contents(files, kind, **scope))
+            assert failure(path, life.policy())[0] == "models.served"
+
+
 def test_nothing_needs_to_be_served(life: Workshop, tmp_path: Path) -> None:
     """And that is said."""
     life.served.clear()
     found = told(life.write(tmp_path / "bundle.zip"), life.policy())
     assert found["models.served"].holds is True
-    assert "nothing is served of 1 more study" in found["models.served"].seen
+    assert "nothing is served any more of 1 study" in found["models.served"].seen
+
+
+def test_a_release_that_no_entry_trained_is_named(life: Workshop, tmp_path: Path) -> None:
+    """Registered and released past the log of trainings."""
+    made = life.releases[0]
+    hidden = life.made("heart", 2, made.rows)
+    del life.entries[-1]
+    index = life.register(hidden)
+    assert _wrong(life, tmp_path) == ("chain.models", f"entry {index}")
+
+
+def test_a_part_of_the_log_says_nothing_of_what_came_behind_it(life: Workshop, tmp_path: Path) -> None:
+    """Releases and their trainings stand in every bundle, and manifests only where its scope has them."""
+    life.train("heart", list(life.consents))
+    size = len(life.entries)
+    for last in range(1, size + 1):
+        path = life.write(tmp_path / "bundle.zip", first=0, last=last)
+        assert failure(path, life.policy()) == ("", "", "")
+    for first in range(size):
+        path = life.write(tmp_path / "bundle.zip", first=first, last=size)
+        assert failure(path, life.policy()) == ("", "", "")
+
+
+def test_a_model_on_the_chain_that_the_log_never_trained_is_named(life: Workshop, tmp_path: Path) -> None:
+    """Where the log went on after it: all trainings are in every bundle."""
+    hidden = life.made("heart", 2, life.releases[0].rows)
+    del life.entries[-1]
+    life.status(hidden, 1, hidden.manifest.hash().hex())
+    assert _wrong(life, tmp_path) == ("", "")  # the log may end before what the auditor saw
+    policy = life.policy()
+    life.tick(2 * HOUR)
+    life.approve("lung")
+    for kind, scope in (("period", {}), ("study", {"study": "heart"})):
+        path = life.write(tmp_path / "bundle.zip", kind, **scope)
+        assert failure(path, policy)[:2] == ("chain.models", f"model {hidden.manifest.model}")

@@ -1,5 +1,6 @@
 """A signer signs no two logs, whatever dies and whoever asks at once; and the same checkpoint in the same way."""
 
+import fcntl
 import json
 import re
 import subprocess
@@ -69,6 +70,25 @@ def test_a_first_checkpoint_and_its_continuation_are_signed(witness: Witness, lo
     assert Cosignature.from_json(json.loads(json.dumps(later.to_json()))) == later
 
 
+def test_a_link_leads_to_the_one_file(witness: Witness, log: TestLog, tmp_path: Path) -> None:
+    """What was signed through it is known under the file's own name, and the other way round."""
+    link = tmp_path / "link"
+    link.symlink_to(witness.path)
+    signed(Witness.open(link), log, 5)
+    assert link.is_symlink()
+    assert state(witness) == (5, log.checkpoint(5).root)
+    with pytest.raises(WitnessRefusesError):
+        signed(Witness.open(witness.path), log, 5, branch="other")
+
+
+def test_a_file_with_two_names_signs_nothing(witness: Witness, log: TestLog, tmp_path: Path) -> None:
+    """One of them would keep what was signed before."""
+    (tmp_path / "other").hardlink_to(witness.path)
+    for name in ("state", "other"):
+        with pytest.raises(WitnessError, match="several names"):
+            signed(Witness.open(tmp_path / name), log, 5)
+
+
 def test_the_same_checkpoint_again_gives_the_same_signature(witness: Witness, log: TestLog) -> None:
     assert signed(witness, log, 5) == signed(witness, log, 5)
 
@@ -126,13 +146,13 @@ def test_a_seed_under_a_passphrase_is_not_in_the_file_and_signs_with_it_alone(lo
     key = re.search('key = "(.*)"', witness.registration(b"correct"))
     assert key is not None
     assert witness.sign(log.note(5), CONTRACT, {}, b"correct").key.hex() == key[1]
-    for wrong in (b"wrong", b""):
-        with pytest.raises(WitnessError):
+    for wrong, told in ((b"wrong", "does not open"), (b"", "is sealed: name its passphrase's file")):
+        with pytest.raises(WitnessError, match=told):
             witness.sign(log.note(5), CONTRACT, {}, wrong)
 
 
 def test_a_passphrase_for_a_file_without_one_is_refused(witness: Witness, log: TestLog) -> None:
-    with pytest.raises(WitnessError):
+    with pytest.raises(WitnessError, match="without a passphrase: name none"):
         witness.sign(log.note(5), CONTRACT, {}, b"a passphrase")
 
 
@@ -173,6 +193,27 @@ def test_of_two_forks_asked_at_once_one_is_signed(witness: Witness, log: TestLog
     assert state(witness) == (7, bytes.fromhex(json.loads(given)["root"]))
 
 
+def test_who_comes_while_another_signs_waits_and_then_reads_what_that_one_wrote(
+    witness: Witness, log: TestLog, tmp_path: Path
+) -> None:
+    signed(witness, log, 3)
+    command = [sys.executable, "-c", SIGNS_WHEN_TOLD, *arguments(witness, log, tmp_path, size=7, branch="late")]
+    with witness.path.with_name("state.lock").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        late = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        assert late.stdin is not None
+        late.stdin.write(b"now\n")
+        late.stdin.flush()
+        with pytest.raises(subprocess.TimeoutExpired):
+            late.wait(timeout=3)
+        first = json.loads(witness.path.read_bytes())
+        first["signed"] = {"size": 8, "root": log.checkpoint(8).root.hex()}
+        witness.path.write_text(json.dumps(first))
+    late.communicate(timeout=60)
+    assert late.returncode == 6
+    assert state(witness) == (8, log.checkpoint(8).root)
+
+
 def test_whoever_dies_between_record_and_signature_signs_the_same_again_and_nothing_else(
     witness: Witness, log: TestLog, tmp_path: Path
 ) -> None:
@@ -211,11 +252,22 @@ def test_the_commands_draw_a_signer_and_sign(log: TestLog, tmp_path: Path, capsy
     assert cosignature.checkpoint == log.checkpoint(5)
 
 
+@pytest.mark.parametrize("chain_id", [1, 8427233006209536, 2**53 - 1])
+def test_a_signer_signs_for_any_chain_that_an_installation_may_have(
+    witness: Witness, log: TestLog, tmp_path: Path, capsys: pytest.CaptureFixture[str], chain_id: int
+) -> None:
+    note = tmp_path / "note"
+    note.write_text(log.note(5))
+    assert witness_main(["sign", str(witness.path), str(note), "--anchor", f"{chain_id}:{ANCHOR.split(':')[1]}"]) == 0
+    assert json.loads(capsys.readouterr().out)["chain_id"] == chain_id
+
+
 @pytest.mark.parametrize(
     ("change", "code"),
     [
         ({"note": "nothing"}, 6),
         ({"anchor": "4137"}, 2),
+        ({"anchor": f"{2**53}:0x" + "07" * 20}, 2),
         ({"anchor": "4137:0x" + "AA" * 20}, 2),
         ({"proof": "[]"}, 2),
         ({"proof": "{" * 5000}, 2),

@@ -35,10 +35,10 @@ from consent.verifier.policy import ChainTrust, LogTrust, Policy, Rules
 from tests.verifier.life import Life
 from tests.verifier.plain import ANCHOR, CHAIN, MODELS, ORIGIN, REGISTRY, Made
 
-HOUSE: Final = {"approve", "keys", "ledger", "operator", "release", "retire", "review"}
+HOUSE: Final = {"approve", "keys", "ledger", "operator", "release", "retire", "review", "train"}
 ORDER: Final = (
-    "checkpoint.txt", "certificate.json", "consistency.ndjson", "chain.json", "events.ndjson", "models.ndjson",
-    "consents.ndjson", "entries.ndjson", "manifests.ndjson", "rows", "receipts.ndjson", "served.ndjson",
+    "checkpoint.txt", "certificate.json", "consistency.ndjson", "chain.json", "events.ndjson", "consents.ndjson",
+    "entries.ndjson", "manifests.ndjson", "rows", "receipts.ndjson", "served.ndjson",
 )  # fmt: skip
 _OF_CONSENTS: Final = {Action.GRANT, Action.STOP}
 _OF_PEOPLE: Final = {Action.ENROL, Action.ERASE, Action.HOLD, Action.PREFER}
@@ -126,6 +126,30 @@ class Workshop(Life):
         bitmap = policy.signers.bitmap(name for name, _, _ in self.signers)
         return canonical_json(Certificate(policy.signers.version, bitmap, aggregate(shares)).to_json())
 
+    def write_policy(self, folder: Path, *, signers: bool = False) -> Path:
+        """Write the auditor's files: the policy, with a view of the chain as it is now."""
+        (folder / "view.json").write_bytes(self.view().to_bytes())
+        key = self.log_key.public_key().public_bytes_raw().hex()
+        contracts = f'registry = "0x{REGISTRY.hex()}"\nmodels = "0x{MODELS.hex()}"\nanchor = "0x{ANCHOR.hex()}"\n'
+        log, chain = f'[log]\norigin = "{ORIGIN}"\nkeys = ["{key}"]\n', f"[chain]\nid = {CHAIN}\n{contracts}"
+        path = folder / "auditor.toml"
+        path.write_text(f'version = 1\n{log}{chain}view = "view.json"\n' + (self._signer_lines() if signers else ""))
+        return path
+
+    def _signer_lines(self) -> str:
+        policy = self.signer_policy()
+        lines = [f"[signers]\nversion = {policy.version}\ngroups = {{hospitals = 1, patients = 1}}\n"]
+        for each in policy.signers:
+            named = f'[[signers.signer]]\nname = "{each.name}"\ngroup = "{each.group}"\n'
+            lines.append(f'{named}key = "{each.public_key.hex()}"\nproof = "{each.proof.hex()}"\n')
+        return "".join(lines)
+
+    def certified(self, files: dict[str, bytes]) -> dict[str, bytes]:
+        """Return a bundle's files with a certificate of all signers over its checkpoint."""
+        tree, size = self.tree(), len(self.entries)
+        content = self.certificate(Checkpoint(ORIGIN, size, root_of(size, tree.subtrees)), self.policy(signers=True))
+        return _ordered(files | {"certificate.json": content})
+
     # the bundle
 
     def write(self, path: Path, kind: str = "period", **scope: Scope) -> Path:
@@ -145,7 +169,12 @@ class Workshop(Life):
             "version": 1, "kind": kind, "scope": dict(scope), "origin": ORIGIN, "made": self.now,
             "size": len(self.entries), "files": named,
         }  # fmt: skip
-        return {"bundle.json": canonical_json(told), **files}
+        table = canonical_json(told)
+        return {"bundle.json": table, "bundle.sig": self.signature(table), **files}
+
+    def signature(self, table: bytes) -> bytes:
+        """Return what the log key signs of a table of contents, as its file has it."""
+        return self.log_key.sign(b"consentry/bundle/v1\n" + table).hex().encode() + b"\n"
 
     def files(self, kind: str = "period", **scope: Scope) -> dict[str, bytes]:
         """Return a bundle's files but its table of contents, by name, in their order."""
@@ -170,26 +199,24 @@ class Workshop(Life):
         if kind == "receipt":
             found = [one for one in self.receipts if one.index == scope["index"]]
             return _ordered(files | {"receipts.ndjson": lines([one.to_json() for one in found])})
-        return _ordered(files | self.chain_files() | self.release_files(kind, set(chosen), **scope) | {
+        return _ordered(files | self.chain_files() | self.release_files(kind, **scope) | {
             "consents.ndjson": lines(self.signed_lines({self.entries[index].consent for index in chosen})),
             "receipts.ndjson": b"",
         })  # fmt: skip
 
     def chain_files(self) -> dict[str, bytes]:
-        """Return chain.json, the events and what became of models."""
-        head: dict[str, Json] = {"block": self.block, "block_hash": self.block_hash(self.block)}
+        """Return chain.json and the events."""
         contracts: dict[str, Json] = {
             "registry": REGISTRY.hex(),
             "model_registry": MODELS.hex(),
             "log_anchor": ANCHOR.hex(),
         }
         return {
-            "chain.json": canonical_json(contracts | head | {"version": 1, "chain_id": CHAIN, "block_time": self.now}),
+            "chain.json": canonical_json(contracts | {"version": 1, "chain_id": CHAIN}),
             "events.ndjson": lines(map(_event, self.events)),
-            "models.ndjson": lines(self.changes),
         }
 
-    def release_files(self, kind: str, chosen: set[int], **scope: Scope) -> dict[str, bytes]:
+    def release_files(self, kind: str, **scope: Scope) -> dict[str, bytes]:
         """Return the manifests and rows that a scope covers, and what is served."""
         key = lambda made: (made.manifest.study, made.manifest.release)  # noqa: E731  # said once
         shown = sorted((made for made in self.releases if self.covers(kind, made, **scope)), key=key)
@@ -198,17 +225,28 @@ class Workshop(Life):
             for made in shown
         ]
         files = {f"rows/{place}.ndjson": lines(_rows(made)) for place, made in enumerate(shown)}
-        released = {
-            (entry.study, entry.facts["release"])
-            for index, entry in enumerate(self.entries)
-            if index in chosen and entry.action is Action.RELEASE
-        }
-        served: list[Json] = [
-            {"study": study, "release": made.manifest.release, "model": made.manifest.model}
-            for study, made in sorted(self.served.items())
-            if (study, made.manifest.release) in released
-        ]
-        return files | {"manifests.ndjson": lines(named), "served.ndjson": lines(served)}
+        return files | {"manifests.ndjson": lines(named), "served.ndjson": lines(self.served_lines(kind, **scope))}
+
+    def served_lines(self, kind: str, **scope: Scope) -> Iterator[dict[str, Json]]:
+        """Yield what is said of each study's service; nothing is served of one that `served` has no more."""
+        studies = {made.manifest.study for made in self.releases if made.manifest.model == scope.get("model")}
+        studies |= {str(scope.get("study"))}
+        for study, release in sorted(self.in_service().items()):
+            if kind in {"period", "patient"} or study in studies:
+                made = self.served.get(study)
+                model = made.manifest.model if made else None
+                yield {"study": study, "release": made.manifest.release if made else release, "model": model}
+
+    def in_service(self) -> dict[str, int]:
+        """Return each study's newest release, where the log did not withdraw it."""
+        found: dict[str, int] = {}
+        for entry in self.entries:
+            if entry.action is Action.RELEASE and entry.verdict == "ACTIVE":
+                found[entry.study] = int(str(entry.facts["release"]))
+            elif entry.action is Action.RETIRE or (entry.action, entry.verdict) == (Action.REVIEW, "RETIRED"):
+                withdrawn = found.get(entry.study) == entry.facts["release"]
+                found.pop(entry.study if withdrawn else "", None)
+        return found
 
     def covers(self, kind: str, made: Made, **scope: Scope) -> bool:
         """Say whether a bundle has a release's manifest and rows."""
@@ -222,8 +260,7 @@ class Workshop(Life):
         """Yield the lines of consents.ndjson."""
         for consent, given in sorted(self.consents.items()):
             if consent in named and given.person.subject not in self.erased:
-                revocation = given.revocation.hex() if given.revocation else None
-                yield {"consent": consent, "signed": json.loads(given.signed.to_bytes()), "revocation": revocation}
+                yield {"consent": consent, "signed": json.loads(given.signed.to_bytes())}
 
     def chosen(self, kind: str, **scope: Scope) -> list[int]:
         """Return which entries a bundle has."""
@@ -236,8 +273,7 @@ class Workshop(Life):
             found |= {index for made in self.releases if first <= made.trained < last for index in self.readings(made)}
         elif kind == "model":
             [made] = [one for one in self.releases if one.manifest.model == scope["model"]]
-            found = {one.trained for one in self.releases if one.manifest.study == made.manifest.study}
-            found |= {index for index, entry in told if entry.facts.get("model") == scope["model"]}
+            found = {index for index, entry in told if entry.facts.get("model") == scope["model"]}
             found |= set(self.readings(made))
         else:
             name = {"study": "study", "patient": "subject"}[kind]

@@ -42,6 +42,7 @@ def _spoken() -> Iterator[None]:
         ("operator", "The hospital · Kidneys"),
         ("treating:Ada", "Ada, your care team · Kidneys"),
         ("study:kidneys", "Kidneys"),
+        ("auditor:audrey", "An auditor · Kidneys"),
     ],
 )
 def test_who_did_it_is_named_before_the_study_that_it_was_about(actor: str, who: str) -> None:

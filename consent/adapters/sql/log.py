@@ -165,16 +165,16 @@ class SqlAuditLog:
 
     def latest_checkpoint(self) -> str | None:
         """Return the newest signed checkpoint."""
-        return self.connection.scalar(select(checkpoints.c.note).order_by(checkpoints.c.size.desc()).limit(1))
+        return _note(self.connection.scalar(select(checkpoints.c.note).order_by(checkpoints.c.size.desc()).limit(1)))
 
     def checkpoints(self) -> Sequence[tuple[int, str]]:
         """Return every signed checkpoint, the oldest first."""
         rows = self.connection.execute(select(checkpoints.c.size, checkpoints.c.note).order_by(checkpoints.c.size))
-        return [(size, note) for size, note in rows]
+        return [(size, str(note)) for size, note in rows]
 
     def checkpoint_at(self, size: int) -> str | None:
         """Return the signed checkpoint of this size."""
-        return self.connection.scalar(select(checkpoints.c.note).where(checkpoints.c.size == min(size, _MOST)))
+        return _note(self.connection.scalar(select(checkpoints.c.note).where(checkpoints.c.size == min(size, _MOST))))
 
     def add_anchor(self, anchored: AnchoredAt) -> None:
         """Store that the chain holds a checkpoint; one of the same size stays as it is."""
@@ -210,6 +210,11 @@ def _below(query: Select[Any], before: int | None) -> Select[Any]:
         return query
     least = -min(max(before, 0), _MOST)
     return query.where(_newest_first > least)
+
+
+def _note(value: object) -> str | None:
+    """Return a column's note as text, which bytes in its place are not: they then open as none."""
+    return None if value is None else str(value)
 
 
 def _bytes(value: object) -> bytes:

@@ -34,7 +34,7 @@ class SqlLogNodes:
     def grow(self, size: int, leaves: Sequence[bytes]) -> None:
         """Store the hashes that leaves after the first `size` complete."""
         level, first, hashes = 0, size, list(leaves)
-        while hashes:
+        while first // _WIDTH < (first + len(hashes)) // _WIDTH:
             begin = first - first % _WIDTH
             row = self._row(level, begin, first) + hashes
             level, first = level + STRIDE, begin // _WIDTH
@@ -80,12 +80,11 @@ class SqlLogNodes:
 
     def _store(self, level: int, first: int, hashes: Sequence[bytes]) -> None:
         """Store hashes side by side; a log that was cut behind our back has left its own in their places."""
-        if hashes:
-            place = log_nodes.c.place
-            same = delete(log_nodes).where(log_nodes.c.level == level, place >= first, place < first + len(hashes))
-            self.connection.execute(same)
-            rows = [{"level": level, "place": first + at, "hash": one} for at, one in enumerate(hashes)]
-            self.connection.execute(insert(log_nodes), rows)
+        place = log_nodes.c.place
+        same = delete(log_nodes).where(log_nodes.c.level == level, place >= first, place < first + len(hashes))
+        self.connection.execute(same)
+        rows = [{"level": level, "place": first + at, "hash": one} for at, one in enumerate(hashes)]
+        self.connection.execute(insert(log_nodes), rows)
 
 
 def _made_of(level: int, place: int) -> range:

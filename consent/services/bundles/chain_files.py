@@ -1,23 +1,20 @@
-"""The files of a bundle that come from the chain: every event up to one final block, and what became of models.
+"""The files of a bundle that come from the chain: which one it is, and every event up to a final block.
 
-chain.json      {"version": 1, "chain_id", "registry", "model_registry", "log_anchor", "block", "block_hash",
-"block_time"}
+chain.json      {"version": 1, "chain_id", "registry", "model_registry", "log_anchor"}
 events.ndjson   {"kind": "granted", "patient", "commitment", "expires", "block", "time"}
 {"kind": "revoked", "patient", "commitment", "by", "block", "time"}
-models.ndjson   {"model", "manifest", "status", "block", "time"}
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
 from typing import Final
 
-from consent.domain.bundle import CHAIN, EVENTS, MODELS
+from consent.domain.bundle import CHAIN, EVENTS, is_count
 from consent.domain.errors import LedgerMismatchError, LedgerUnavailableError
 from consent.domain.hashing import Json
 from consent.domain.history import EMPTY_HISTORY, Event, Granted, fold
 from consent.domain.typed_data import Address
-from consent.ports import Head, Ledger, ModelChange, Unit
+from consent.ports import Head, Ledger, Unit
 from consent.services.bundles.spool import Spool
 
 _BLOCKS: Final = 1000
@@ -46,12 +43,11 @@ def add_chain(spool: Spool, chain: Chain, final: Head) -> None:
 
     Raises `LedgerMismatchError` where its events do not fold to the contract's history.
     """
-    spool.add_json(CHAIN, _place(chain, final))
+    spool.add_json(CHAIN, _place(chain))
     history = _History()
     spool.add_lines(EVENTS, history.lines(chain.ledger, final.number))
     if history.folded != chain.ledger.history(final.number):
         raise LedgerMismatchError("the chain's events do not fold to the contract's history: look at the ledger first")
-    spool.add_lines(MODELS, _models(chain.ledger, final.number))
 
 
 @dataclass(slots=True)
@@ -67,14 +63,7 @@ class _History:
             yield from map(_event, events)
 
 
-def _models(ledger: Ledger, last: int) -> Iterator[Mapping[str, Json]]:
-    time = cache(lambda number: ledger.block(number).time)
-    for first in range(0, last + 1, _BLOCKS):
-        changes = ledger.model_changes(first, min(first + _BLOCKS - 1, last))
-        yield from (_change(change, time(change.block)) for change in changes)
-
-
-def _place(chain: Chain, block: Head) -> dict[str, Json]:
+def _place(chain: Chain) -> dict[str, Json]:
     domain = chain.ledger.domain
     return {
         "version": 1,
@@ -82,9 +71,6 @@ def _place(chain: Chain, block: Head) -> dict[str, Json]:
         "registry": domain.contract.hex(),
         "model_registry": chain.model_registry.hex(),
         "log_anchor": chain.log_anchor.hex(),
-        "block": block.number,
-        "block_hash": block.hash.hex(),
-        "block_time": block.time,
     }
 
 
@@ -92,15 +78,10 @@ def _event(event: Event) -> dict[str, Json]:
     told: dict[str, Json] = {"patient": event.patient.hex(), "commitment": event.commitment.hex()}
     placed: dict[str, Json] = {"block": event.block, "time": event.time}
     if isinstance(event, Granted):
-        return {"kind": "granted", **told, "expires": event.expires, **placed}
+        return {"kind": "granted", **told, "expires": _expires(event), **placed}
     return {"kind": "revoked", **told, "by": event.by.hex(), **placed}
 
 
-def _change(change: ModelChange, time: int) -> dict[str, Json]:
-    return {
-        "model": change.model.hex(),
-        "manifest": change.manifest.hex(),
-        "status": int(change.status),
-        "block": change.block,
-        "time": time,
-    }
+def _expires(event: Granted) -> Json:
+    """Strangers may publish a grant that ends at a second which JSON's numbers do not hold: it is told as text."""
+    return event.expires if is_count(event.expires) else str(event.expires)

@@ -1,6 +1,6 @@
 """The consents that a bundle's entries name, as their patients signed them.
 
-consents.ndjson   {"consent": id, "signed": {…}, "revocation": "<128 hex>" or null}      sorted by id
+consents.ndjson   {"consent": id, "signed": {…}}      sorted by id
 """
 
 import json
@@ -54,14 +54,13 @@ class ConsentFile:
 
     def _opened(self, stored: Sequence[StoredConsent]) -> dict[str, Mapping[str, Json]]:
         lines: dict[str, Mapping[str, Json]] = {}
-        parts = zip(stored, self.book.opened(stored), self.book.revocations(stored), strict=True)
-        for consent, signed, revocation in parts:
+        for consent, signed in zip(stored, self.book.opened(stored), strict=True):
             if signed is not None:
                 self.ids[signed.grant.commitment] = consent.id
-                lines[consent.id] = _line(consent.id, signed, revocation)
+                lines[consent.id] = _line(consent.id, signed)
         return lines
 
 
-def _line(consent: str, signed: SignedConsent, revocation: bytes | None) -> dict[str, Json]:
+def _line(consent: str, signed: SignedConsent) -> dict[str, Json]:
     told: Json = json.loads(signed.to_bytes())
-    return {"consent": consent, "signed": told, "revocation": revocation.hex() if revocation else None}
+    return {"consent": consent, "signed": told}

@@ -76,7 +76,7 @@ class Bundles:
         with tempfile.TemporaryFile(dir=self.folder) as draft:
             spool = Spool(draft)
             contents = self._read(spool, wanted)
-            sha256 = spool.written(contents, file)
+            sha256 = spool.written(contents, file, self.log.signer.sign)
         self._log(contents, sha256, actor)
         return sha256
 

@@ -4,6 +4,7 @@ It says nothing that the receipt does not say, so the log has no entry of it.
 """
 
 import io
+from collections.abc import Callable
 
 from consent.domain.bundle import RECEIPTS, Contents, Kind
 from consent.domain.receipt import Receipt
@@ -14,7 +15,7 @@ from consent.services.bundles.spool import Spool
 from consent.services.bundles.standing import Standing, standing
 
 
-def receipt_bundle(unit: Unit, receipt: Receipt, made: int) -> bytes | None:
+def receipt_bundle(unit: Unit, receipt: Receipt, made: int, sign: Callable[[bytes], bytes]) -> bytes | None:
     """Return the zip of a receipt, `made` in Unix seconds; None where no signed checkpoint covers its entry yet."""
     stands = _covering(unit, receipt.index)
     if stands is None:
@@ -24,7 +25,7 @@ def receipt_bundle(unit: Unit, receipt: Receipt, made: int) -> bytes | None:
     add_entries(spool, unit, stands, [receipt.index])
     spool.add_lines(RECEIPTS, [receipt.to_json()])
     contents = Contents(Kind.RECEIPT, {"index": receipt.index}, receipt.origin, made, stands.size, spool.files)
-    spool.written(contents, target)
+    spool.written(contents, target, sign)
     return target.getvalue()
 
 

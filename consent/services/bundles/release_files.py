@@ -2,7 +2,10 @@
 
 manifests.ndjson      {"study", "release", "envelope": {…}}, or "manifest" in its place: version 1 was not signed
 rows/<place>.ndjson   {"leaf": "<64 hex>", "opening": "<232 hex>" or null, "consent": id or null}   sorted by leaf
-served.ndjson         {"study", "release", "model": SHA-256 of the bytes as they are kept}
+served.ndjson         {"study", "release", "model": SHA-256 of the bytes that are kept and served, or null}
+
+Of each study whose newest release was not withdrawn, as far as the bundle's checkpoint goes, it says what is served
+now: null where that is nothing any more, or a release of after the checkpoint.
 """
 
 import json
@@ -10,9 +13,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from consent.domain.bundle import MANIFESTS, SERVED, rows_of
-from consent.domain.entry import Action
 from consent.domain.hashing import Json, sha256
-from consent.domain.telling import facts_of, said
+from consent.domain.released_models import TELLING, Release, ReleasedModels, turn_of
+from consent.domain.telling import said
 from consent.ports import ModelStatus, StoredRelease, Unit
 from consent.services.bundles.selecting import Selection
 from consent.services.bundles.spool import Spool
@@ -35,7 +38,7 @@ class ReleaseFiles:
             spool.add_lines(rows_of(place), self._rows(unit, stored, consents))
 
     def add_served(self, spool: Spool, unit: Unit, selection: Selection) -> None:
-        """Add what each study serves now, where the bundle's entries tell of its release."""
+        """Add what is served now of each study that served something when the checkpoint was signed, by its log."""
         spool.add_lines(SERVED, self._served(unit, selection))
 
     def _rows(self, unit: Unit, stored: StoredRelease, consents: Mapping[bytes, str]) -> Iterator[Mapping[str, Json]]:
@@ -47,12 +50,15 @@ class ReleaseFiles:
             }
 
     def _served(self, unit: Unit, selection: Selection) -> Iterator[Mapping[str, Json]]:
-        told = _registered(unit, selection.size)
-        for study in sorted({study for study, _ in told}):
-            kept = unit.studies.releases(study)
-            wanted = kept and (selection.studies is None or study in selection.studies)
-            if wanted and (study, kept[-1].release) in told and self._is_active(unit, kept[-1]):
-                yield {"study": study, "release": kept[-1].release, "model": sha256(kept[-1].model).hex()}
+        for study, release in sorted(_in_service(unit, selection.size).items()):
+            if selection.studies is None or study in selection.studies:
+                yield {"study": study, "release": release.release, "model": self._model(unit, release)}
+
+    def _model(self, unit: Unit, release: Release) -> str | None:
+        """Return the SHA-256 of what is served, None where that is not this release."""
+        newest = unit.studies.releases(release.study)[-1:]
+        served = [one for one in newest if one.release == release.release and self._is_active(unit, one)]
+        return sha256(served[0].model).hex() if served else None
 
     def _is_active(self, unit: Unit, stored: StoredRelease) -> bool:
         return model_status(unit, self.projection, stored.model_hash) is ModelStatus.ACTIVE
@@ -75,12 +81,11 @@ def _manifest(stored: StoredRelease) -> dict[str, Json]:
     return named | {"manifest": json.loads(stored.manifest)}
 
 
-def _registered(unit: Unit, size: int) -> set[tuple[str, int]]:
-    """Return study and number of each release that entries below `size` call active."""
-    found = set[tuple[str, int]]()
-    for entry in unit.log.saying((Action.RELEASE,)):
-        body = (said(entry) if entry.index < size else None) or {}
-        release = facts_of(body).get("release")
-        if body.get("verdict") == "ACTIVE" and type(release) is int:
-            found.add((str(body.get("study", "")), release))
-    return found
+def _in_service(unit: Unit, size: int) -> dict[str, Release]:
+    """Return what was in service of each study, as entries below `size` say."""
+    found = ReleasedModels()
+    for entry in unit.log.saying(TELLING):
+        turn = turn_of((said(entry) if entry.index < size else None) or {})
+        if turn is not None:
+            found.take(turn)
+    return found.in_service()

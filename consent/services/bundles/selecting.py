@@ -21,6 +21,7 @@ from consent.services.bundles.scopes import NoEvidenceError, Scope
 
 ALWAYS: Final = (
     Action.APPROVE, Action.KEYS, Action.LEDGER, Action.OPERATOR, Action.RELEASE, Action.RETIRE, Action.REVIEW,
+    Action.TRAIN,
 )  # fmt: skip
 """What the house decided; in every bundle but a receipt's."""
 _PREDICTED: Final = "PREDICTED"
@@ -57,7 +58,7 @@ class Selection:
         people: whom those entries name.
         deleted: those of them whose key was deleted.
         releases: whose manifests and rows belong to it.
-        studies: of which it says what would be served; None: of all.
+        studies: of which it says what is served; None: of all.
     """
 
     size: int
@@ -158,9 +159,6 @@ class _Selecting:
         made = next((one for one in self.trainings.made if one.model == model), None)
         if made is None:
             raise NoEvidenceError("the log tells of no training of this model: check its SHA-256")
-        for one in self.trainings.made:
-            if one.study == made.study:
-                self.found.take(one.index, None)
         for entry, body in self._naming(made.study, made.before + 1):
             self._of_model(entry.index, body, made)
         self.found.releases = self.trainings.releases(lambda one: one == made)

@@ -1,16 +1,17 @@
 """The files of a bundle on their way into the zip: on disk, under no name, until their lengths and hashes are known.
 
-`bundle.json` comes first in the zip and says both of every other file. So those are written one after the other into
-one unlinked file first, which the system takes back however this process ends.
+`bundle.json` comes first in the zip and says both of every other file; its signature by the log key is the second. So
+those are written one after the other into one unlinked file first, which the system takes back however this process
+ends.
 """
 
 import hashlib
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import BinaryIO, Final
 
-from consent.domain.bundle import CONTENTS, Contents, FileFacts
+from consent.domain.bundle import CONTENTS, SIGNATURE, Contents, FileFacts
 from consent.domain.hashing import Json, canonical_json
 from consent.services.bundles.scopes import BundleError
 
@@ -50,20 +51,21 @@ class Spool:
         """Add a file with one JSON object a line."""
         self.add(name, (canonical_json(value) + b"\n" for value in values))
 
-    def written(self, contents: Contents, target: BinaryIO) -> str:
+    def written(self, contents: Contents, target: BinaryIO, sign: Callable[[bytes], bytes]) -> str:
         """Write the zip into an empty file that can be read back; return its SHA-256 in hex.
 
         Raises `BundleError` where it is larger than a bundle may be.
         """
         try:
             with zipfile.ZipFile(target, "w", allowZip64=False) as archive:
-                self._write(archive, contents.to_bytes())
+                self._write(archive, contents.to_bytes(), sign(contents.signed_bytes()).hex().encode() + b"\n")
         except zipfile.LargeZipFile as error:
             raise BundleError(_TOO_LARGE) from error
         return _sha256(target)
 
-    def _write(self, archive: zipfile.ZipFile, contents: bytes) -> None:
+    def _write(self, archive: zipfile.ZipFile, contents: bytes, signature: bytes) -> None:
         _write(archive, CONTENTS, len(contents), [contents])
+        _write(archive, SIGNATURE, len(signature), [signature])
         for name, facts in self.files.items():
             _write(archive, name, facts.bytes, self._read(name))
 

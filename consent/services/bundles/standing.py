@@ -52,7 +52,8 @@ def consistencies(unit: Unit, size: int, others: Iterable[int]) -> Iterator[Mapp
     sizes = {*others, *(one.size for one in unit.log.anchors()[-ANCHORS:]), *([vouched.size] if vouched else [])}
     for old, new in (sorted((size, other)) for other in sorted(sizes - {0, size})):
         if signed is None or new > signed.size:
-            raise BundleError("a checkpoint that was named or anchored goes on behind the log as it is: try again")
+            wrong = "a checkpoint that was named or anchored has more entries than are signed here"
+            raise BundleError(f"{wrong}: correct its size, or try again")
         proof = prove_consistency(unit.log, old, new, signed)
         yield {"old": old, "new": new, "proof": [part.hex() for part in proof]}
 

@@ -15,6 +15,7 @@ from consent.domain.entry import PERMIT, Action, PlacedEntry
 from consent.domain.telling import said
 from consent.domain.terms import Category, SubjectId
 from consent.ports import EVERYTHING, Sieve, Store, Unit
+from consent.services.acts import AUDITING
 from consent.services.book import ConsentBook
 from consent.services.portal.studies import ApprovedStudies
 
@@ -30,6 +31,8 @@ class LineKind(StrEnum):
     """A prediction was given out."""
     LOOKED = "looked"
     """The person opened their own records."""
+    AUDITED = "audited"
+    """Somebody who audits looked at what the person had signed."""
     IMPORTED = "imported"
     """Records came in."""
     ENROLLED = "enrolled"
@@ -190,6 +193,7 @@ _ALWAYS: Final[Mapping[str, LineKind]] = {
     Action.REPORT: LineKind.REPORTED,
     Action.HOLD: LineKind.HELD,
     Action.ERASE: LineKind.ERASED,
+    Action.EXPORT: LineKind.AUDITED,
 }
 _IF_PERMITTED: Final[Mapping[tuple[str, str], LineKind]] = {
     (Action.READ, PERMIT): LineKind.OPENED,
@@ -207,6 +211,8 @@ _OTHERWISE: Final[Mapping[str, LineKind]] = {
 
 def _kind(body: Mapping[str, Any]) -> LineKind:
     action, verdict = str(body.get("action", "")), str(body.get("verdict", ""))
+    if (action, body.get("operation")) == (Action.ACCESS, AUDITING):
+        return LineKind.AUDITED
     found = _IF_PERMITTED.get((action, verdict)) or _OTHERWISE.get(action) or _ALWAYS.get(action)
     return found or LineKind.OTHER
 

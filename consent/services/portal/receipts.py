@@ -78,7 +78,7 @@ class Receipts:
     def evidence(self, receipt: Receipt, now: datetime) -> bytes | None:
         """Return a receipt's evidence bundle; None before a signed checkpoint covers its entry."""
         with self.store.reading() as unit:
-            return receipt_bundle(unit, receipt, int(now.timestamp()))
+            return receipt_bundle(unit, receipt, int(now.timestamp()), self.granting.log.signer.sign)
 
     def check(self, brought: bytes) -> Checked:
         """Say what holds of a receipt that somebody brings, up to the first thing that does not."""

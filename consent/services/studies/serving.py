@@ -43,8 +43,8 @@ def load_active(
 ) -> "Model":  # fmt: skip
     """Return the model in `content`; raise `ModelRefusedError` unless its SHA-256 is registered and ACTIVE.
 
-    What is on its way to be withdrawn is refused already, and so is everything while the ledger was not read for
-    `max_staleness` seconds.
+    What is on its way to be withdrawn is refused already, what is on its way to be registered until the log says that
+    it was, and everything while the ledger was not read for `max_staleness` seconds.
     """
     from analytics import Model  # noqa: PLC0415  # XGBoost is loaded where a model is served, and not before
 
@@ -59,6 +59,8 @@ def load_active(
     status = ending[-1] if ending else projection.model_status(model)
     if status is not ModelStatus.ACTIVE:
         raise ModelRefusedError(f"the ledger calls these model bytes {status.name}: serve the study's current release")
+    if queued:
+        raise ModelRefusedError("the log does not say yet that these model bytes are ACTIVE: try again in a moment")
     return Model.from_bytes(content)
 
 

@@ -8,6 +8,7 @@
 | `clients` | programs of researchers and clinicians, and revoking them |
 | `tokens` | a token for the API, for a working day |
 | `shown`, `purposes` | studies in words |
+| `audit_history`, `audit_consents`, `audit_pages` | what auditors ask, a page for each question |
 | `problems` | what did not work |
 """
 
@@ -21,6 +22,9 @@ from flask_wtf import CSRFProtect
 from consent.services.portal.sessions import SessionKind
 from consent.web.headers import secure
 from consent.web.session import FORMS, STAFF_COOKIE, RowSessions
+from consent.web.staff.audit_consents import ConsentPages
+from consent.web.staff.audit_history import HistoryPages
+from consent.web.staff.audit_pages import AuditPages
 from consent.web.staff.clients import ClientPages
 from consent.web.staff.doors import DoorPages
 from consent.web.staff.member import recognise
@@ -47,7 +51,7 @@ def create_staff(room: StaffRoom) -> Flask:
     limiter = Limiter(
         get_remote_address, app=app, storage_uri="memory://", strategy="moving-window", swallow_errors=False
     )
-    for part in (DoorPages, StudyPages, ClientPages, TokenPages):
+    for part in (DoorPages, StudyPages, ClientPages, TokenPages, AuditPages, HistoryPages, ConsentPages):
         app.register_blueprint(part(room).blueprint(limiter))
     say_everywhere(app)
     explain(app)

@@ -16,6 +16,7 @@ from consent.services.desk.callers import TokenInvalidError
 from consent.services.desk.clients import UnknownClientError
 from consent.services.desk.drafts import UnknownStudyError
 from consent.services.desk.staff import StaffSignInError
+from consent.services.granting import UnknownConsentError
 from consent.services.studies.approved import StudyClosedError, StudyNotApprovedError
 from consent.web.problems import PROBLEM_JSON, Refusal
 from vault import VaultError
@@ -59,6 +60,10 @@ _REFUSED: Final[Mapping[type[Exception], tuple[HTTPStatus, str]]] = {
     ),
     TokenInvalidError: (HTTPStatus.FORBIDDEN, "You are not on the staff any more, so there is no token for you."),
     UnknownStudyError: (HTTPStatus.NOT_FOUND, "There is no such study. Look at the list of studies."),
+    UnknownConsentError: (
+        HTTPStatus.NOT_FOUND,
+        "There is no such consent. Look for it by the beginning of its number, or of the person's pseudonym.",
+    ),
     UnknownClientError: (
         HTTPStatus.NOT_FOUND,
         "There is no such client or key, or it was revoked. Look at the list of clients.",

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from consent.services.console.console import Console
 from consent.services.desk.clients import Clients
 from consent.services.desk.drafts import Drafts
 from consent.services.desk.staff import Staff
@@ -26,5 +27,6 @@ class StaffRoom:
     clients: Clients
     tokens: Tokens
     sessions: BrowserSessions
+    console: Console
     clock: Callable[[], datetime]
     secret: bytes = field(repr=False)

@@ -7,12 +7,15 @@ from flask import Flask, g, get_flashed_messages
 
 from consent.domain.wording import ENGLISH
 from consent.web.session import PageSession, here
+from consent.web.staff.audit_words import AUDIT
 
 
 def say_everywhere(app: Flask) -> None:
     """Give templates what they say on every page."""
     app.add_template_filter(day)
     app.add_template_filter(moment)
+    for name, words in AUDIT.items():
+        app.add_template_filter(words, name)
 
     @app.context_processor
     def _everywhere() -> dict[str, Any]:

@@ -18,7 +18,7 @@ from tests.services.house import House
 
 def bundle_of(house: House, receipt: Receipt) -> Read | None:
     with house.open.store.reading() as unit:
-        content = receipt_bundle(unit, receipt, made=1_800_000_000)
+        content = receipt_bundle(unit, receipt, 1_800_000_000, house.open.log.signer.sign)
     return None if content is None else Read.of(content)
 
 
@@ -32,7 +32,7 @@ def test_it_holds_the_receipt_and_its_entry_and_nobody_elses(house: House) -> No
     checkpoint, bundle = signed(house), bundle_of(house, receipt)
     assert bundle is not None
     assert list(bundle.files) == [
-        "bundle.json", "checkpoint.txt", "consistency.ndjson", "entries.ndjson", "receipts.ndjson",
+        "bundle.json", "bundle.sig", "checkpoint.txt", "consistency.ndjson", "entries.ndjson", "receipts.ndjson",
     ]  # fmt: skip
     contents = Contents.from_bytes(bundle.files["bundle.json"])
     assert (contents.kind, dict(contents.scope)) == (Kind.RECEIPT, {"index": receipt.index})
@@ -79,6 +79,6 @@ def test_the_log_has_no_entry_of_it_for_it_tells_nobody_anything(house: House) -
     signed(house)
     before = len(house.log())
     with house.open.store.reading() as unit:
-        content = receipt_bundle(unit, receipt, made=1)
+        content = receipt_bundle(unit, receipt, 1, house.open.log.signer.sign)
     assert zipfile.is_zipfile(io.BytesIO(content or b""))
     assert len(house.log()) == before

@@ -22,7 +22,7 @@ from tests.services.house import DICTIONARY, PARAMETERS, House
 from tests.services.served import BEDSIDE
 
 Log = list[dict[str, Any]]
-HOUSE = {"approve", "operator", "release", "retire", "review", "keys", "ledger"}
+HOUSE = {"approve", "operator", "release", "retire", "review", "keys", "ledger", "train"}
 KEYS = {"KEY", "KEY_INVITED", "KEY_ASKED", "KEY_CANCELLED", "KEY_REPLACED"}
 
 
@@ -73,7 +73,7 @@ def of_model(log: Log, study: str, model: str) -> set[int]:
     [place] = [n for n, index in enumerate(trained) if log[index]["facts"]["model"] == model]
     since = trained[place - 1] if place else -1
     told = {e["index"] for e in log if e["action"] == "predict" and e.get("facts", {}).get("model") == model}
-    return {*trained, *reads(log, study, "train", since + 1, trained[place]), *told, *(before(log, p) for p in told)}
+    return {*reads(log, study, "train", since + 1, trained[place]), *told, *(before(log, p) for p in told)}
 
 
 @pytest.mark.parametrize("place", [STOPPED, ERASED, LEAVING, PREDICTED, 59])

@@ -1,13 +1,17 @@
 """Activity: each entry about a person is one line of theirs, each opening of records exactly one, and nobody else's."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Final
 
 from consent.domain.entry import Action, Entry
 from consent.domain.study import Translation
 from consent.domain.subject_request import RequestAction
 from consent.domain.terms import Category, StudyReference, SubjectId
+from consent.services.bundles.making import Wanted
+from consent.services.bundles.scopes import Scope
 from consent.services.portal.activity import Line, LineKind, Shown
+from consent.wiring.bundles import bundles_of
 from tests.services.house import DICTIONARY, STUDY, House
 from tests.services.portal.patients import Portal
 from vault import Access
@@ -139,3 +143,14 @@ def test_own_copies_imports_wishes_and_holds_are_told(portal: Portal) -> None:
     house.open.preferences.prefer([subject], house.clock(), counted=True)
     assert kinds(portal, subject)[:2] == [LineKind.WISHED, LineKind.LOOKED]
     assert {LineKind.IMPORTED, LineKind.ENROLLED} <= set(kinds(portal, subject))
+
+
+def test_evidence_that_was_made_of_somebody_is_told_to_them_alone(portal: Portal, tmp_path: Path) -> None:
+    house, (ann, ben) = portal.house, portal.house.people[:2]
+    house.grant(ann, ben)
+    house.anchor()
+    before = kinds(portal, ben)
+    with (tmp_path / "bundle.zip").open("w+b") as file:
+        bundles_of(house.open, house.settings, house.clock).write(Wanted(Scope.patient(ann)), file, "operator")
+    assert kinds(portal, ann)[0] is LineKind.AUDITED
+    assert kinds(portal, ben) == before

@@ -28,6 +28,22 @@ FOR_MEMBERS = {
     ("GET", "/staff/token"),
     ("POST", "/staff/token"),
     ("POST", "/staff/sign-out"),
+    ("GET", "/staff/audit"),
+    ("GET", "/staff/audit/history"),
+    ("POST", "/staff/audit/history/export"),
+    ("GET", "/staff/audit/entry/<int:index>"),
+    ("GET", "/staff/audit/as-of"),
+    ("GET", "/staff/audit/consents"),
+    ("POST", "/staff/audit/consents/export"),
+    ("GET", "/staff/audit/consents/diff"),
+    ("GET", "/staff/audit/consents/<consent>"),
+    ("GET", "/staff/audit/reconcile"),
+    ("GET", "/staff/audit/models"),
+    ("GET", "/staff/audit/models/<model>"),
+    ("GET", "/staff/audit/checkpoints"),
+    ("GET", "/staff/audit/erasures"),
+    ("GET", "/staff/audit/findings"),
+    ("POST", "/staff/audit/findings"),
 }
 FOR_OPERATORS = {
     ("GET", "/staff/studies/<study>/approve"),
@@ -51,11 +67,23 @@ def routes(office: Office) -> Iterator[tuple[str, Rule]]:
         yield from ((method, rule) for method in (rule.methods or set()) - {"HEAD", "OPTIONS"})
 
 
+def consent_of(office: Office) -> str:
+    """Return a consent of the house, where it has any."""
+    return next((entry.id for _, entry in office.house.open.book.everything()), "0" * 32)
+
+
+def there(path: str) -> set[int]:
+    """Return what somebody gets who may use a path; no model was trained here."""
+    return {404} if "<model>" in path else {200, 302}
+
+
 def sent(office: Office, browser: StaffBrowser, method: str, path: str, token: str) -> int:
     """Send what an operator would; return the status."""
     study = office.room.drafts.view("knees")
     at = path.replace("<study>", "knees").replace("<client>", CLIENT).replace("<kid>", office.signer.kid)
+    at = at.replace("<int:index>", "1").replace("<consent>", consent_of(office)).replace("<model>", "0" * 64)
     form = {"csrf_token": token, "seen": study.definition, "ethics": "EC 1", "reason": "So.", "hours": "1"}
+    form |= {"format": "csv"} if path.endswith("history/export") else {}
     if method == "GET":
         return browser.client.get(at, base_url=BASE, headers=PAGE, query_string={"seen": study.definition}).status_code
     return browser.client.post(at, base_url=BASE, headers=PAGE, data=form).status_code
@@ -90,12 +118,21 @@ def test_an_auditor_decides_nothing(office: Office, auditor: StaffBrowser) -> No
 def test_an_operator_gets_everywhere(office: Office, operator: StaffBrowser, act: str) -> None:
     """So what shuts others out is their role, and nothing else about what they send."""
     office.submitted("knees")
+    office.house.grant(office.house.people[0])
     token, decided = operator.token("/staff"), f"/staff/studies/<study>/{act}"
     other = decided.replace(act, "refuse" if act == "approve" else "approve")
     routes_left = sorted(FOR_MEMBERS | FOR_OPERATORS - {("POST", other)}, key=_in_order(decided))
     for method, path in routes_left:
         at = path.replace("<study>", "kidneys") if path.endswith("/close") else path
-        assert sent(office, operator, method, at, token) in {200, 302}, (method, path)
+        assert sent(office, operator, method, at, token) in there(path), (method, path)
+
+
+def test_an_auditor_looks_at_everything(office: Office, auditor: StaffBrowser) -> None:
+    office.submitted("knees")
+    office.house.grant(office.house.people[0])
+    token = auditor.token("/staff")
+    for method, path in sorted(FOR_MEMBERS - {("POST", "/staff/sign-out")}):
+        assert sent(office, auditor, method, path, token) in there(path), (method, path)
 
 
 def _in_order(decided: str) -> Callable[[tuple[str, str]], int]:
