@@ -6,12 +6,9 @@ it, and no row of any table tells of an act that it does not.
 
 import itertools
 import json
-import os
 import random
-import signal
-import time
-import traceback
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +25,7 @@ from consent.ports import Unit
 from consent.services.acts import read_acts
 from consent.wiring import Places
 from tests.databases import KINDS, databases_of, remove_home
+from tests.journeys.killing import kill_at_random
 from tests.journeys.surviving import built
 from tests.journeys.test_random_kills import wallet_of
 from tests.services.house import House, Template, identifier_of, received
@@ -35,7 +33,6 @@ from tests.services.house import House, Template, identifier_of, received
 FIRST = range(12)
 LONGEST_LIFE = 1.0
 """Seconds after the child has opened the installation."""
-PATIENCE = 30.0
 KILLS = [5, pytest.param(100, marks=pytest.mark.soak)]
 ACTS = ("grant", "stop", "prefer", "append", "append", "sign", "enrol")
 MOST_GRANTS = 400
@@ -100,28 +97,6 @@ def live_until_killed(template: Template, notes: Path, ready: Path, seed: int) -
             life.act()
 
 
-def kill_at_random(template: Template, notes: Path, rng: random.Random) -> None:
-    """Start a life in a child, and end it without warning."""
-    ready, seed = notes.with_suffix(".ready"), rng.randrange(2**32)
-    ready.unlink(missing_ok=True)
-    child = os.fork()
-    if child == 0:  # pragma: no cover  # in the child
-        try:
-            live_until_killed(template, notes, ready, seed)
-        except BaseException:  # noqa: BLE001  # whatever it was: the test must hear of it
-            traceback.print_exc()
-        finally:
-            os._exit(1)
-    until = time.monotonic() + PATIENCE
-    while not ready.exists():
-        assert time.monotonic() < until
-        time.sleep(0.005)
-    time.sleep(rng.uniform(0, LONGEST_LIFE))
-    os.kill(child, signal.SIGKILL)
-    _, status = os.waitpid(child, 0)
-    assert os.WIFSIGNALED(status), "it had ended by itself"
-
-
 @dataclass(slots=True)
 class Before:
     """What the log was as somebody looked last."""
@@ -182,7 +157,7 @@ def test_a_log_that_was_being_written_is_whole_and_tells_of_all_that_was_done(
     template, before = built(home, FIRST, kind), Before()
     notes.touch()
     for _ in range(kills):
-        kill_at_random(template, notes, rng)
+        kill_at_random(partial(live_until_killed, template, notes), notes.with_suffix(".ready"), rng, LONGEST_LIFE)
         before.check(home, [json.loads(line) for line in notes.read_text().splitlines()])
     with House.opened(home, template.wallets) as house, house.open.store.reading() as unit:
         assert house.open.stops.state().stopped == read_acts(unit.log).stopped

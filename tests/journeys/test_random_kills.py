@@ -6,13 +6,10 @@ acknowledged may have been done or not; whatever else is true of it, is checked 
 
 import hashlib
 import json
-import os
 import random
-import signal
-import time
-import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -21,13 +18,13 @@ from consent.demo.wallets import Wallet
 from consent.domain.terms import SubjectId
 from consent.services.erasure import AlreadyErasedError
 from tests.databases import KINDS, remove_home
+from tests.journeys.killing import kill_at_random
 from tests.journeys.surviving import assert_all_agree, built, contents, finish, opened, states
 from tests.services.house import House, Template, identifier_of, received
 
 FIRST = range(12)
 LONGEST_LIFE = 2.0
 """Seconds after the child has opened the installation."""
-PATIENCE = 30.0
 KILLS = [3, pytest.param(100, marks=pytest.mark.soak)]
 MOST_GRANTS = 500
 """The registry takes 512 of the custodian's stops a day: with more consents than that erasures wait for tomorrow."""
@@ -183,28 +180,6 @@ def live_until_killed(template: Template, notes: Path, ready: Path, seed: int) -
             life.act()
 
 
-def kill_at_random(template: Template, notes: Path, rng: random.Random) -> None:
-    """Start a life in a child, and end it without warning."""
-    ready, seed = notes.with_suffix(".ready"), rng.randrange(2**32)
-    ready.unlink(missing_ok=True)
-    child = os.fork()
-    if child == 0:  # pragma: no cover  # in the child
-        try:
-            live_until_killed(template, notes, ready, seed)
-        except BaseException:  # noqa: BLE001  # whatever it was: the test must hear of it
-            traceback.print_exc()
-        finally:
-            os._exit(1)
-    until = time.monotonic() + PATIENCE
-    while not ready.exists():
-        assert time.monotonic() < until
-        time.sleep(0.005)
-    time.sleep(rng.uniform(0, LONGEST_LIFE))
-    os.kill(child, signal.SIGKILL)
-    _, status = os.waitpid(child, 0)
-    assert os.WIFSIGNALED(status), "it had ended by itself"
-
-
 def check_what_is_left(home: Path, told: Told) -> None:
     """Open what is left; check it against the notes."""
     with opened(home, {}) as house:
@@ -257,7 +232,7 @@ def test_a_killed_process_loses_nothing_acknowledged_and_brings_nobody_back(
     template = built(home, FIRST, kind)
     notes.touch()
     for _ in range(kills):
-        kill_at_random(template, notes, rng)
+        kill_at_random(partial(live_until_killed, template, notes), notes.with_suffix(".ready"), rng, LONGEST_LIFE)
         check_what_is_left(home, Told.read(notes))
     told = Told.read(notes)
     assert told.acts > kills
